@@ -1,0 +1,12 @@
+/** Public face of the contract: what every process agrees on. */
+export * from "./app-error.ts";
+export * from "./config.ts";
+export * from "./errors.ts";
+export * from "./ids.ts";
+export * from "./limits.ts";
+export * from "./openapi.ts";
+export * from "./permissions.ts";
+export * from "./routes.ts";
+export * from "./schemas.ts";
+export * from "./subjects.ts";
+export * from "./supervision.ts";

@@ -1,0 +1,43 @@
+/**
+ * Numbers that bound what one request, room, user or node may take. Units are in the names.
+ *
+ * Invariant: every limit here is enforced in code that imports it, and exceeded in a test.
+ */
+export const limits = {
+  /** RFC 9421 profile: longest life of a signed request (expires − created), and how far clocks may differ. */
+  signatureWindowSeconds: 60,
+  signatureSkewSeconds: 5,
+  /** Bodies of JSON routes; membership changes carry one sealed key a member and get more. */
+  jsonBodyMaxBytes: 64 * 1024,
+  membershipBodyMaxBytes: 2 * 1024 * 1024,
+  blobMaxBytes: 16 * 1024 * 1024,
+  blobsPerUserMaxBytes: 1024 * 1024 * 1024,
+  roomMaxBytes: 1024 * 1024 * 1024,
+  frameMaxBytes: 64 * 1024,
+  roomMembersMax: 2_000,
+  roomsPerUserMax: 500,
+  roomsPageMax: 200,
+  historyPageMax: 1_000,
+  /** One history answer stays below this, whatever the number of frames. */
+  historyPageMaxBytes: 4 * 1024 * 1024,
+  usersPageMax: 500,
+  sessionsPerUserMax: 16,
+  sessionTtlSeconds: 12 * 60 * 60,
+  invitationTtlSeconds: 7 * 24 * 60 * 60,
+  adminLinkTtlSeconds: 60 * 60,
+  /** A timer forces a new epoch: the first of the two that comes. */
+  epochMaxAgeSeconds: 7 * 24 * 60 * 60,
+  epochMaxMessages: 10_000,
+  idempotencyTtlSeconds: 24 * 60 * 60,
+  requestsPerSecondPerIp: 2_000,
+  unauthenticatedRequestsPerMinutePerIp: 60,
+  headersMaxBytes: 16 * 1024,
+  /** Supervisor and hub: heartbeat, and the silence after which the fence closes. */
+  hubBeatMs: 250,
+  hubSilenceMs: 1_500,
+  /** How long a client retries a permission violation while its node's access list catches up. */
+  aclCatchUpMs: 2_000,
+  echoTimeoutMs: 2_000,
+  /** Number of shards of the stream that holds all persisted rooms. */
+  roomShards: 8,
+} as const;
