@@ -1,1 +1,4 @@
-export {};
+/** Public face: the command tree, for the docs generator and tests. */
+export { buildProgram, runProgram } from "./program.ts";
+export type { CliHost } from "./host.ts";
+export { exitCodes, type ExitCode } from "./exit-code.ts";

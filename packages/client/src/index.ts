@@ -1,1 +1,17 @@
-export {};
+/** Public face of the client library, the same in Node and in browsers. */
+export type { CallOptions } from "./api.ts";
+export type { PutBlobOptions, StoredBlob } from "./blobs.ts";
+export { loadBrowserIdentity, removeBrowserIdentity, saveBrowserIdentity } from "./browser-identity.ts";
+export { createClient, type AlthingClient, type ClientEvents, type ClientOptions, type ConnectionEvent, type LogEvent } from "./client.ts";
+export type { RoomHandler, RoomSubscription, Since } from "./inbox.ts";
+export { claimInstance, fetchHealth, joinInstance, type NewcomerOptions } from "./open-instance.ts";
+export type { Sent } from "./outbox.ts";
+export type { Member } from "./room-directory.ts";
+export type { BlobLink, ControlEvent, EpochEvent, MessageEvent, RoomEvent } from "./room-events.ts";
+export type { HistoryOptions, RoomHandle, SendOptions } from "./room-handle.ts";
+export type { NewRoom, Rooms } from "./rooms.ts";
+export { openMemoryState, type ClientState } from "./state.ts";
+export { openIndexedDbState } from "./state-indexeddb.ts";
+export type { ClientWarning, FirstSight } from "./warnings.ts";
+export { openFileState } from "#platform";
+export { checkRecoveryPhrase, identityFromPhrase, newRecoveryPhrase, type Identity } from "@althing/crypto";

@@ -20,6 +20,7 @@ export const errorCatalogue = {
   "request.invalid": { status: 400, kind: "user", retry: false, text: "The request does not fit the route: {detail}.", fix: "Correct the named fields; /api/openapi.json has the schema." },
   "request.malformed": { status: 400, kind: "user", retry: false, text: "The request cannot be read: {detail}.", fix: "Send well-formed HTTP, JSON in UTF-8, and one value for each framing header." },
   "request.too_large": { status: 413, kind: "user", retry: false, text: "The body has more than {limit} bytes.", fix: "Send less; the limit of each route is in the reference." },
+  "request.timeout": { status: 408, kind: "user", retry: true, text: "The request did not come within {limit}.", fix: "Send it in one go; check the connection." },
   "request.headers_too_large": { status: 431, kind: "user", retry: false, text: "The headers have more than {limit} bytes.", fix: "Send fewer or shorter headers." },
   "request.unsupported_media_type": { status: 415, kind: "user", retry: false, text: "The route takes {expected}, not {observed}.", fix: "Set content-type to the type named." },
   "request.not_found": { status: 404, kind: "user", retry: false, text: "There is no route {method} {path}.", fix: "See /api/openapi.json for the routes." },
@@ -79,8 +80,11 @@ export const errorCatalogue = {
   "room.epoch_conflict": { status: 409, kind: "user", retry: true, text: "The room is at epoch {observed}, the proposal follows {expected}.", fix: "Read the room's new epoch, make the change on it and propose again." },
   "room.epoch_invalid": { status: 422, kind: "user", retry: false, text: "The epoch record is refused: {detail}.", fix: "Make the record with the client library of this version." },
   "room.epoch_required": { status: 422, kind: "user", retry: false, text: "In an encrypted room this change needs an epoch record.", fix: "Use a client that makes one." },
+  "room.invite_invalid": { status: 422, kind: "user", retry: false, text: "The statement of the invitation is refused: {detail}.", fix: "Make it with the client library of this version." },
   "room.full": { status: 409, kind: "user", retry: false, text: "The room has its {limit} members.", fix: "Remove someone first." },
   "room.too_many": { status: 409, kind: "user", retry: false, text: "You are in {limit} rooms.", fix: "Leave one first." },
+  "room.invitee_busy": { status: 409, kind: "user", retry: false, text: "{handle} is in, or invited to, {limit} rooms.", fix: "{handle} leaves a room or declines an invitation first." },
+  "room.requests_full": { status: 409, kind: "user", retry: true, text: "{limit} requests to join this room wait for an answer.", fix: "Ask an owner to admit or decline some, then try again." },
   "room.quota": { status: 507, kind: "user", retry: false, text: "The room holds its {limit} bytes.", fix: "Delete it, or ask the operator for a larger quota." },
   "room.not_persisted": { status: 409, kind: "user", retry: false, text: "The room keeps no messages.", fix: "Create a persisted room for history." },
   "blob.not_found": { status: 404, kind: "user", retry: false, text: "There is no blob {hash}, or it is not yours to read.", fix: "Check the hash and the room." },
@@ -91,6 +95,7 @@ export const errorCatalogue = {
   "client.unreachable": { status: 0, kind: "system", retry: true, text: "No address answers: {detail}.", fix: "Is the instance running? `althing up` starts one; --url names another." },
   "client.insecure_target": { status: 0, kind: "user", retry: false, text: "{url} is not this machine and not encrypted.", fix: "Use https:// (and tls:// for NATS), with --ca for a private authority." },
   "client.bad_answer": { status: 0, kind: "system", retry: false, text: "The server's answer does not fit the contract: {detail}.", fix: "Compare versions with `althing status`; do not trust this server blindly." },
+  "client.no_files": { status: 0, kind: "user", retry: false, text: "There are no files here to keep {path} in.", fix: "In a browser keep state with openIndexedDbState." },
   "client.closed": { status: 0, kind: "user", retry: false, text: "This client was closed.", fix: "Create a new one." },
   "client.send_unconfirmed": { status: 0, kind: "system", retry: true, text: "The message was not confirmed within {timeoutMs} ms.", fix: "It may have arrived: send the same message id again, receivers drop doubles." },
   "pin.changed": { status: 0, kind: "system", retry: false, text: "{handle} was {pinned} and is now {observed}.", fix: "Compare safety numbers in person; do not go on before." },
@@ -105,6 +110,7 @@ export const errorCatalogue = {
   "frame.misplaced": { status: 0, kind: "system", retry: false, text: "A frame for {expected} came on {observed}.", fix: "Dropped and counted; the server swaps subjects." },
   "frame.gap": { status: 0, kind: "system", retry: false, text: "{count} messages of {sender} are missing and history does not have them.", fix: "Ask the sender; the server drops messages." },
   "frame.too_large": { status: 0, kind: "user", retry: false, text: "The message has more than {limit} bytes.", fix: "Send it as a blob." },
+  "frame.exhausted": { status: 0, kind: "user", retry: false, text: "This stream has sent its {limit} frames.", fix: "Start a new stream; a client does so by itself when it connects anew." },
 
   // --- files, state, data folder ---
   "identity.not_found": { status: 0, kind: "user", retry: false, text: "There is no identity file {path}.", fix: "`althing identity new {path}` makes one." },
@@ -123,6 +129,7 @@ export const errorCatalogue = {
   "store.version": { status: 0, kind: "system", retry: false, text: "The data has schema version {observed}, this program knows {expected}.", fix: "Run the version that wrote it, or upgrade in the order of the changelog." },
   "store.corrupt": { status: 0, kind: "system", retry: false, text: "The store in {path} is damaged: {detail}.", fix: "Restore a backup; nothing was changed." },
   "object.exists": { status: 409, kind: "user", retry: false, text: "The object {key} exists with other bytes.", fix: "Objects are written once." },
+  "object.hash_mismatch": { status: 422, kind: "user", retry: false, text: "The bytes do not have the hash {key}, but {observed}.", fix: "Send the bytes the hash was made of." },
   "object.not_found": { status: 404, kind: "user", retry: false, text: "There is no object {key}.", fix: "Check the key." },
   "data.locked": { status: 0, kind: "user", retry: false, text: "{path} is in use by process {pid}.", fix: "`althing stop --data {path}` ends it." },
   "data.mode": { status: 0, kind: "user", retry: false, text: "{path} has mode {observed}; it must not be open to others.", fix: "chmod {expected} {path}" },
@@ -146,6 +153,9 @@ export const errorCatalogue = {
   "cli.usage": { status: 0, kind: "user", retry: false, text: "{detail}.", fix: "--help shows examples." },
   "cli.declined": { status: 0, kind: "user", retry: false, text: "Nothing was done.", fix: "Answer yes, or give --yes." },
   "check.failed": { status: 0, kind: "system", retry: true, text: "The check failed: {detail}.", fix: "`althing doctor` explains the posture." },
+
+  // --- extensions: components ---
+  "component.refused": { status: 422, kind: "user", retry: false, text: "The component is refused by rule {rule}: {detail}.", fix: "Build it without what the rule names; docs/architecture/metering.md explains each rule." },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

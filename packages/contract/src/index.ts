@@ -3,6 +3,7 @@ export * from "./app-error.ts";
 export * from "./config.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
+export * from "./interpret-schemas.ts";
 export * from "./limits.ts";
 export * from "./openapi.ts";
 export * from "./permissions.ts";

@@ -15,6 +15,10 @@ export const limits = {
   roomMaxBytes: 1024 * 1024 * 1024,
   frameMaxBytes: 64 * 1024,
   roomMembersMax: 2_000,
+  /** Messages that a persisted room keeps, whatever their size. */
+  roomMessagesMax: 1_000_000,
+  /** Requests to join one room that wait for an answer. */
+  joinRequestsMax: 200,
   roomsPerUserMax: 500,
   roomsPageMax: 200,
   historyPageMax: 1_000,

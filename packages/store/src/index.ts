@@ -1,1 +1,12 @@
-export {};
+/** Public face of the store: state, one-time claims and write-once objects behind one face each, and their back ends. */
+export * from "./types.ts";
+export { openFolderObjects, type FolderObjectsOptions } from "./open-folder-objects.ts";
+export { openJetStreamClaims, type JetStreamClaimsOptions } from "./open-jetstream-claims.ts";
+export { openJetStreamStore, type JetStreamStoreOptions } from "./open-jetstream-store.ts";
+export { openMemoryClaims, type MemoryClaimsOptions } from "./open-memory-claims.ts";
+export { openMemoryObjects } from "./open-memory-objects.ts";
+export { openMemoryStore, type MemoryStoreOptions } from "./open-memory-store.ts";
+export { openSqliteClaims, type SqliteClaimsOptions } from "./open-sqlite-claims.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
+export type { Fsync } from "./sqlite-file.ts";
+export { storeLimits } from "./store-limits.ts";

@@ -44,7 +44,9 @@ export interface Page<T> {
   readonly next?: Key;
 }
 
-export type Change<T> = { readonly type: "put"; readonly record: Rec<T> } | { readonly type: "delete"; readonly key: Key; readonly revision: number };
+export type Change<T> =
+  | { readonly type: "put"; readonly record: Rec<T> }
+  | { readonly type: "delete"; readonly key: Key; readonly revision: number };
 
 /** A view of one collection; values are checked by its schema on the way in and out. */
 export interface Collection<T> {
@@ -70,8 +72,8 @@ export interface Store {
   readonly kind: "memory" | "sqlite" | "jetstream";
   collection<T>(def: CollectionDef<T>): Collection<T>;
   /**
-   * All or nothing, at most 1,000 writes, each key once.
-   * @param requestId after a timeout the same id is recognised and the first outcome returned
+   * All or nothing, at most 1,000 writes (a request id counts as one), each key once.
+   * @param requestId after a timeout the same id is recognised and the first outcome returned, for 24 hours
    * @returns the revision of the last write
    * @throws {store.conflict} {store.batch_too_large} {store.value_too_large} {store.unavailable}
    */
@@ -101,7 +103,7 @@ export interface ClaimStore {
 
 /** Content-addressed, write-once bytes. `key` is the lower-case sha256 in hexadecimal. */
 export interface ObjectStore {
-  /** Streams to staging, compares the hash at the end. Idempotent. @throws {object.exists} never for equal bytes */
+  /** Streams to staging, compares the hash at the end. Idempotent. @throws {object.hash_mismatch} {object.exists} never for equal bytes */
   put(key: string, bytes: AsyncIterable<Uint8Array> | Uint8Array): Promise<{ bytes: number }>;
   /** @throws {object.not_found} */
   get(key: string): Promise<Uint8Array>;

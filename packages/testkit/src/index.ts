@@ -1,1 +1,20 @@
-export {};
+/** Public face of the test kit: real processes, hostile servers, and the parts of the world that tests must own. */
+export { createFakeClock, type FakeClock } from "./create-fake-clock.ts";
+export { findNatsServer, natsServerMinimum } from "./find-nats-server.ts";
+export { freePort, freePorts } from "./free-port.ts";
+export type { NatsAction, NatsMessage, OnNatsMessage } from "./nats-stream-mutator.ts";
+export { repositoryRoot } from "./repository-root.ts";
+export { startHostileNatsProxy, type HostileNatsProxy, type HostileNatsProxyOptions } from "./start-hostile-nats-proxy.ts";
+export {
+  startHostileProxy,
+  withStatus,
+  type HostileHandlers,
+  type HostileProxy,
+  type HostileProxyOptions,
+  type RawAnswer,
+  type RequestView,
+  type ResponseView,
+} from "./start-hostile-proxy.ts";
+export { startInstance, type InstancePorts, type StartInstanceOptions, type TestInstance } from "./start-instance.ts";
+export { startNats, type StartNatsOptions, type TestNats } from "./start-nats.ts";
+export { tempDir, type TempDir } from "./temp-dir.ts";

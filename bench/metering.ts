@@ -1,0 +1,88 @@
+/**
+ * What metering costs: the same kernels plain and metered, and the speed of the pass itself.
+ *
+ * Plain and metered run in turns in one process, so that a busy machine slows both, and the fastest of the turns are compared. Prints a table with the
+ * limits and one line of JSON; exits 1 when a limit is missed. The large module is Binaryen's own.
+ */
+import { createFuelTank, meterModule } from "../packages/runner/src/metering/index.ts";
+import { kernels } from "../packages/runner/test/kernels.ts";
+import { readWasmOpt } from "../packages/runner/test/random-modules.ts";
+import { fromText } from "../packages/runner/test/text-modules.ts";
+
+const slowdownLimit = 1.35;
+const speedLimit = 44;
+const turns = 25;
+const options = { maxMemoryPages: 65_536, maxTableElements: 10_000_000 };
+
+type Run = (argument: number) => number;
+
+interface Row {
+  readonly name: string;
+  readonly plainMs: number;
+  readonly meteredMs: number;
+  readonly ratio: number;
+  readonly unitsPerSecond: number;
+}
+
+function timed(run: Run, argument: number): number {
+  const started = performance.now();
+  run(argument);
+  return performance.now() - started;
+}
+
+async function measure(name: string, bytes: Uint8Array, argument: number): Promise<Row> {
+  const { bytes: metered, report } = meterModule(bytes, options);
+  const plainRun = (await WebAssembly.instantiate(bytes as BufferSource)).instance.exports["run"] as Run;
+  const tank = createFuelTank({ budget: Number.MAX_SAFE_INTEGER, slice: 1_000_000 });
+  const meteredRun = (await tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names)).exports["run"] as Run;
+  if (plainRun(argument) !== meteredRun(argument)) throw new Error(`${name}: results differ`);
+  // Enough calls for the optimising tier, and time for its threads to finish.
+  for (let warm = 0; warm < 25; warm++) {
+    plainRun(argument);
+    meteredRun(argument);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  let plainMs = Number.POSITIVE_INFINITY;
+  let meteredMs = Number.POSITIVE_INFINITY;
+  const before = tank.fuelUsed();
+  for (let turn = 0; turn < turns; turn++) {
+    plainMs = Math.min(plainMs, timed(plainRun, argument));
+    meteredMs = Math.min(meteredMs, timed(meteredRun, argument));
+  }
+  const units = (tank.fuelUsed() - before) / turns;
+  return { name, plainMs, meteredMs, ratio: meteredMs / plainMs, unitsPerSecond: (units / meteredMs) * 1000 };
+}
+
+function measureRewriting(bytes: Uint8Array): { megabytesPerSecond: number; validateMegabytesPerSecond: number; growth: number } {
+  let best = Number.POSITIVE_INFINITY;
+  let validate = Number.POSITIVE_INFINITY;
+  let size = 0;
+  for (let turn = 0; turn < 14; turn++) {
+    const started = performance.now();
+    if (!WebAssembly.validate(bytes as BufferSource)) throw new Error("the large module is not valid");
+    const validated = performance.now();
+    size = meterModule(bytes, options).bytes.length;
+    best = Math.min(best, performance.now() - validated - (validated - started));
+    validate = Math.min(validate, validated - started);
+  }
+  return { megabytesPerSecond: bytes.length / best / 1000, validateMegabytesPerSecond: bytes.length / validate / 1000, growth: size / bytes.length - 1 };
+}
+
+const rows: Row[] = [];
+for (const { name, source, argument } of kernels) rows.push(await measure(name, fromText(source), argument));
+const geometricMean = Math.exp(rows.reduce((sum, row) => sum + Math.log(row.ratio), 0) / rows.length);
+const large = readWasmOpt().binary;
+const rewriting = measureRewriting(large);
+
+console.table(
+  rows.map((row) => ({ kernel: row.name, "plain ms": row.plainMs.toFixed(2), "metered ms": row.meteredMs.toFixed(2), ratio: row.ratio.toFixed(3), "M units/s": (row.unitsPerSecond / 1e6).toFixed(0) })),
+);
+const passes = geometricMean <= slowdownLimit && rewriting.megabytesPerSecond >= speedLimit;
+console.table([
+  { figure: "geometric mean of the slowdown", observed: geometricMean.toFixed(3), limit: `<= ${slowdownLimit}` },
+  { figure: "rewriting, MB/s (without the engine's validation)", observed: rewriting.megabytesPerSecond.toFixed(1), limit: `>= ${speedLimit}` },
+  { figure: "the engine's validation, MB/s", observed: rewriting.validateMegabytesPerSecond.toFixed(1), limit: "" },
+  { figure: `growth of a module of ${(large.length / 1e6).toFixed(1)} MB`, observed: `${(rewriting.growth * 100).toFixed(1)} %`, limit: "" },
+]);
+console.log(JSON.stringify({ bench: "metering", passes, geometricMean, slowdownLimit, speedLimit, ...rewriting, rows }));
+process.exitCode = passes ? 0 : 1;

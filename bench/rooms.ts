@@ -1,0 +1,347 @@
+/**
+ * What a room costs over what it cannot do without: the bare primitives, bare NATS, bare JetStream.
+ *
+ * One sender process (this one) and one receiver process, 1 KiB messages, a real instance. Baseline and subject run in alternating rounds of the same two
+ * processes, so that a busy machine slows both; medians are compared. Prints a table with the limit beside each figure and one line of JSON;
+ * exits 1 when a limit is missed.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { claimInstance, createClient, identityFromPhrase, joinInstance, newRecoveryPhrase, openMemoryState, type AlthingClient, type RoomHandle } from "@althing/client";
+import { echoHeaders, type Handle, type Room, type RoomId, type RoomName, type RoomPolicy, type RouteName } from "@althing/contract";
+import { proposeEpoch, sortMembers, type EpochMember, type Identity } from "@althing/crypto";
+import { startInstance, startNats, tempDir } from "@althing/testkit";
+import { jetstreamManager, RetentionPolicy } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import type { Api } from "../packages/client/src/api.ts";
+import { createMembership } from "../packages/client/src/membership.ts";
+import { createPins } from "../packages/client/src/pins.ts";
+import { openRoomCore } from "../packages/client/src/room-core.ts";
+
+interface Row {
+  readonly name: string;
+  readonly observed: number;
+  readonly unit: string;
+  readonly limit: number;
+  /** `least`: at least the limit is wanted. */
+  readonly wanted: "least" | "most";
+  readonly detail: string;
+}
+
+const messageBytes = 1_024;
+/** A sealed and signed frame of such a message is about this long. */
+const frameBytes = 1_380;
+const rounds = 3;
+const sliceMs = 700;
+const burst = 3_000;
+const storedBurst = 1_500;
+const pings = 400;
+const windowMax = 1_024;
+const rekeyMembers = 1_000;
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+// --- bare primitives ---
+
+function bareSender(): () => void {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const key = randomBytes(32);
+  const nonce = randomBytes(12);
+  const payload = randomBytes(messageBytes);
+  return () => {
+    const cipher = createCipheriv("aes-256-gcm", key, nonce);
+    const sealed = Buffer.concat([cipher.update(payload), cipher.final(), cipher.getAuthTag()]);
+    sign(null, sealed, privateKey);
+  };
+}
+
+function bareReceiver(): () => void {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const key = randomBytes(32);
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce);
+  const sealed = Buffer.concat([cipher.update(randomBytes(messageBytes)), cipher.final()]);
+  const tag = cipher.getAuthTag();
+  const signed = Buffer.concat([sealed, tag]);
+  const signature = sign(null, signed, privateKey);
+  return () => {
+    if (!verify(null, signed, publicKey, signature)) throw new Error("bad signature");
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce);
+    decipher.setAuthTag(tag);
+    decipher.update(sealed);
+    decipher.final();
+  };
+}
+
+function rateOf(run: () => void): number {
+  const start = performance.now();
+  let count = 0;
+  while (performance.now() - start < sliceMs) {
+    for (let index = 0; index < 20; index += 1) run();
+    count += 20;
+  }
+  return (count / (performance.now() - start)) * 1_000;
+}
+
+// --- the receiver process ---
+
+interface ReceiverStart {
+  readonly url: string;
+  readonly phrase: string;
+  readonly rooms: Readonly<Record<"live" | "stored" | "ping", string>>;
+  readonly nats: string;
+}
+
+async function runReceiver(): Promise<void> {
+  const [start] = (await once(process, "message")) as [ReceiverStart];
+  const raw = await connect({ servers: start.nats });
+  const client = createClient({ identity: await identityFromPhrase(start.phrase), urls: [start.url], state: openMemoryState() });
+  let counted = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  const count = () => {
+    counted += 1;
+    if (counted === wanted) process.send?.({ done: true });
+  };
+  for (const name of [start.rooms.live, start.rooms.stored]) {
+    const { room } = await client.rooms.join(name);
+    await room?.subscribe((event) => (event.kind === "message" ? count() : undefined));
+  }
+  const { room: ping } = await client.rooms.join(start.rooms.ping);
+  await ping?.subscribe(async (event) => {
+    if (event.kind === "message" && event.handle === "ada") await ping.send("pong");
+  });
+  for (const subject of ["bare.live", "s.0.bare"]) raw.subscribe(subject, { callback: count });
+  raw.subscribe("bare.ping", { callback: (_error, message) => raw.publish("bare.pong", message.data) });
+  await raw.flush();
+  const bare = bareReceiver();
+  process.on("message", (message: { expect?: number; bare?: true; end?: true }) => {
+    if (message.expect !== undefined) {
+      counted = 0;
+      wanted = message.expect;
+      process.send?.({ ready: true });
+    }
+    if (message.bare === true) process.send?.({ rate: rateOf(bare) });
+    if (message.end === true) void Promise.all([client.close(), raw.close()]).then(() => process.disconnect());
+  });
+  process.send?.({ ready: true });
+}
+
+// --- the sender ---
+
+async function answer<T>(child: ChildProcess, message: object): Promise<T> {
+  const came = once(child, "message");
+  child.send(message);
+  return ((await came) as [T])[0];
+}
+
+/** Messages a second from the first send to the last one counted by the receiver. */
+async function rateTo(child: ChildProcess, count: number, sendAll: () => Promise<unknown>): Promise<number> {
+  await answer(child, { expect: count });
+  const done = once(child, "message");
+  const start = performance.now();
+  await sendAll();
+  await done;
+  return (count / (performance.now() - start)) * 1_000;
+}
+
+function sendTo(room: RoomHandle, count: number): () => Promise<unknown> {
+  const payload = randomBytes(messageBytes);
+  return () => Promise.all(Array.from({ length: count }, () => room.send(payload)));
+}
+
+/** Publishes and waits for each echo, with as many under way as a client has. */
+function publishStored(raw: NatsConnection, count: number): () => Promise<unknown> {
+  const payload = randomBytes(frameBytes);
+  return () =>
+    new Promise<void>((resolve, reject) => {
+      let sent = 0;
+      let echoed = 0;
+      const fill = () => {
+        while (sent < count && sent - echoed < windowMax) {
+          raw.publish("r.0.bare", payload);
+          sent += 1;
+        }
+      };
+      const echoes = raw.subscribe("s.0.bare", {
+        callback: (error, message) => {
+          if (error !== null) return reject(error);
+          if (message.headers?.get(echoHeaders.sequence) === "") return;
+          echoed += 1;
+          fill();
+          if (echoed < count) return;
+          echoes.unsubscribe();
+          resolve();
+        },
+      });
+      fill();
+    });
+}
+
+async function roundTrips(send: () => unknown, onPong: (fn: () => void) => () => void): Promise<number> {
+  const times: number[] = [];
+  for (let index = 0; index < pings; index += 1) {
+    const came = new Promise<void>((resolve) => {
+      const stop = onPong(() => {
+        stop();
+        resolve();
+      });
+    });
+    const start = performance.now();
+    void send();
+    await came;
+    times.push(performance.now() - start);
+  }
+  return median(times);
+}
+
+// --- rekey ---
+
+/** The committer's whole path but for the network: read, propose, build and take in, with a server that answers at once. */
+async function rekeyMs(owner: Identity): Promise<number> {
+  const id = "01J00000000000000000000000" as RoomId;
+  const policy: RoomPolicy = { encrypt: true, persist: true, sign: true, history: "from-join" };
+  const own: EpochMember = { endpoint: owner.endpoint, signPub: owner.signPub, kexPub: owner.kexPub, handle: "ada" as Handle, role: "owner" };
+  const others = await Promise.all(
+    Array.from({ length: rekeyMembers - 1 }, async (_, index): Promise<EpochMember> => {
+      const identity = await identityFromPhrase(newRecoveryPhrase());
+      return { endpoint: identity.endpoint, signPub: identity.signPub, kexPub: identity.kexPub, handle: `user-${index}` as Handle, role: "member" };
+    }),
+  );
+  const first = await proposeEpoch({ room: id, name: "big" as RoomName, policy, members: sortMembers([own, ...others]), reason: "create", identity: owner, now: Date.now(), link: false });
+  let room = { id, name: "big", policy, epoch: 1, epochHash: first.hash, gone: [], rekeyNeeded: false } as unknown as Room;
+  let bytes = 0;
+  const api: Api = {
+    url: "",
+    raw: () => Promise.reject(new Error("unused")),
+    call: async (name: RouteName, input?: object) => {
+      if (name === "rooms.epochs") return { epochs: [{ epoch: 1, record: first.proposal.record, sealed: first.proposal.sealed.find((key) => key.endpoint === owner.endpoint) }] } as never;
+      if (name === "rooms.rekey") {
+        bytes = JSON.stringify(input).length;
+        room = { ...room, epoch: 2 };
+        return { room } as never;
+      }
+      return room as never;
+    },
+  };
+  const state = openMemoryState();
+  const core = await openRoomCore({ api, identity: owner, pins: createPins(state), state, now: Date.now, warn: () => undefined }, room);
+  const membership = createMembership({ core, api, now: Date.now, identityOf: () => Promise.reject(new Error("unused")) });
+  const start = performance.now();
+  await membership.rekey(false);
+  const tookMs = performance.now() - start;
+  if (bytes < rekeyMembers * 100) throw new Error("the proposal is too small");
+  return tookMs;
+}
+
+async function openRooms(ada: AlthingClient): Promise<Record<"live" | "stored" | "ping", RoomHandle>> {
+  const make = async (name: string, persist: boolean) => {
+    const room = await ada.rooms.create({ name, policy: { persist } });
+    await room.invite("bob");
+    return room;
+  };
+  return { live: await make("live", false), stored: await make("stored", true), ping: await make("ping", false) };
+}
+
+async function main(): Promise<void> {
+  const instance = await startInstance();
+  const folder = await tempDir();
+  const nats = await startNats({ dir: folder.path, config: `jetstream { store_dir: ${JSON.stringify(join(folder.path, "js"))}, sync_interval: always }` });
+  const child = fork(fileURLToPath(import.meta.url), ["receiver"], { stdio: "inherit" });
+  const rows: Row[] = [];
+  try {
+    const bobPhrase = newRecoveryPhrase();
+    const [adaId, bobId] = await Promise.all([identityFromPhrase(newRecoveryPhrase()), identityFromPhrase(bobPhrase)]);
+    await claimInstance({ url: instance.url, token: /=([\w-]{43})$/.exec(instance.adminLink ?? "")?.[1] ?? "", handle: "ada", identity: adaId });
+    const ada = createClient({ identity: adaId, urls: [instance.url], state: openMemoryState() });
+    const { token } = await ada.call("invitations.create", { body: {} });
+    await joinInstance({ url: instance.url, token, handle: "bob", identity: bobId });
+    const rooms = await openRooms(ada);
+    const raw = await connect({ servers: nats.url });
+    await addStream(raw);
+    const ready = once(child, "message");
+    child.send({ url: instance.url, phrase: bobPhrase, rooms: { live: "live", stored: "stored", ping: "ping" }, nats: nats.url } satisfies ReceiverStart);
+    await ready;
+    rows.push(...(await measure(child, raw, rooms)));
+    rows.push({ name: `rekey of ${rekeyMembers} members, committer`, observed: await rekeyMs(adaId), unit: "ms", limit: 2_000, wanted: "most", detail: "read, propose, seal, take in" });
+    child.send({ end: true });
+    await once(child, "exit");
+    await raw.close();
+    await ada.close();
+  } finally {
+    if (child.exitCode === null) child.kill();
+    await nats.stop();
+    await folder.remove();
+    await instance.stop();
+  }
+  report(rows);
+}
+
+/** The stream as the instance makes it: no acknowledgements, republished to the output subject, every write synced. */
+async function addStream(raw: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(raw);
+  await manager.streams.add({ name: "bare", subjects: ["r.*.*"], no_ack: true, retention: RetentionPolicy.Limits, republish: { src: "r.*.*", dest: "s.{{wildcard(1)}}.{{wildcard(2)}}" } });
+}
+
+async function measure(child: ChildProcess, raw: NatsConnection, rooms: Record<"live" | "stored" | "ping", RoomHandle>): Promise<Row[]> {
+  const found = { bare: [] as number[], live: [] as number[], stream: [] as number[], stored: [] as number[], rawPing: [] as number[], roomPing: [] as number[] };
+  const bare = bareSender();
+  const pongs = new Set<() => void>();
+  raw.subscribe("bare.pong", { callback: () => pongs.forEach((fn) => fn()) });
+  await rooms.ping.subscribe((event) => {
+    if (event.kind === "message" && event.handle === "bob") for (const fn of pongs) fn();
+  });
+  const onPong = (fn: () => void) => {
+    pongs.add(fn);
+    return () => void pongs.delete(fn);
+  };
+  await rateTo(child, 300, sendTo(rooms.live, 300));
+  await rateTo(child, 300, sendTo(rooms.stored, 300));
+  for (let round = 0; round < rounds; round += 1) {
+    const others = answer<{ rate: number }>(child, { bare: true });
+    const own = rateOf(bare);
+    found.bare.push(Math.min(own, (await others).rate));
+    found.live.push(await rateTo(child, burst, sendTo(rooms.live, burst)));
+    found.stream.push(await rateTo(child, storedBurst, publishStored(raw, storedBurst)));
+    found.stored.push(await rateTo(child, storedBurst, sendTo(rooms.stored, storedBurst)));
+    found.rawPing.push(await roundTrips(() => raw.publish("bare.ping", "ping"), onPong));
+    found.roomPing.push(await roundTrips(() => rooms.ping.send("ping"), onPong));
+  }
+  const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
+  const ratio = (name: string, subject: readonly number[], baseline: readonly number[], limit: number): Row => ({
+    name,
+    observed: (median(subject) / median(baseline)) * 100,
+    unit: "%",
+    limit,
+    wanted: "least",
+    detail: `${perSecond(median(subject))} of ${perSecond(median(baseline))}`,
+  });
+  return [
+    ratio("encrypted message, nothing kept, of bare seal+sign | verify+open", found.live, found.bare, 50),
+    ratio("encrypted message, persisted, of raw JetStream at the same fsync", found.stored, found.stream, 70),
+    {
+      name: "round trip p50, of raw nats.js",
+      observed: median(found.roomPing) / median(found.rawPing),
+      unit: "x",
+      limit: 3,
+      wanted: "most",
+      detail: `${median(found.roomPing).toFixed(2)} ms of ${median(found.rawPing).toFixed(2)} ms`,
+    },
+  ];
+}
+
+function report(rows: readonly Row[]): void {
+  const missed = rows.filter((row) => (row.wanted === "least" ? row.observed < row.limit : row.observed > row.limit));
+  for (const row of rows) {
+    const sign = row.wanted === "least" ? ">=" : "<=";
+    console.log(`${missed.includes(row) ? "MISSED" : "ok    "}  ${row.name.padEnd(66)} ${row.observed.toFixed(1).padStart(8)} ${row.unit.padEnd(2)} (${sign} ${row.limit})  ${row.detail}`);
+  }
+  console.log(JSON.stringify({ bench: "rooms", rows, missed: missed.length }));
+  if (missed.length > 0) process.exitCode = 1;
+}
+
+await (process.argv[2] === "receiver" ? runReceiver() : main());

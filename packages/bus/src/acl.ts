@@ -1,0 +1,174 @@
+/**
+ * Keeps nats-server's access list equal to the index: writes the file and has the server reload it.
+ *
+ * Invariant: one reload at a time; whoever asks while one runs is served together with all others by the next, so a storm of changes costs two
+ * reloads. `request` resolves only when the server has confirmed a list made after the call, which is when connections of removed
+ * sessions are closed. A list the server refuses is taken back from disk, so a restart cannot load it. What could not be put in force
+ * stays due and is tried again until it is. Behind an interface, because larger instances will answer each connection by callout.
+ */
+import { rename, writeFile } from "node:fs/promises";
+import { AppError, hasCode, isAppError } from "@althing/contract";
+import type { AccessIndex } from "./access-index.ts";
+import type { BusConnection } from "./nats-connection.ts";
+import { aclConfig, fenceConfig } from "./nats-config.ts";
+import type { BusLog, Clock } from "./environment.ts";
+
+export interface Acl {
+  /** Store revision whose sessions and memberships are in force on this node's server. */
+  revision(): number;
+  /**
+   * Puts the index in force.
+   * @returns the revision in force
+   * @throws {nats.unavailable} the server does not answer; it stays due
+   * @throws {nats.acl_refused} the server refused the list; the old one stays
+   */
+  request(): Promise<number>;
+  /** Like `request`, but a failure is left to the retries: for changes whose refusal helps nobody. */
+  settle(): Promise<void>;
+  /** The supervisor closed the fence: nothing is known of the server any more, the next request writes and reloads in any case. */
+  fenced(): void;
+  readonly state: "live" | "fenced";
+  /** Milliseconds that the last write and reload took, and how many there were. */
+  stats(): { readonly lastMs: number; readonly reloads: number; readonly refused: number };
+  close(): Promise<void>;
+}
+
+export interface AclOptions {
+  readonly index: AccessIndex;
+  readonly nats: BusConnection;
+  readonly aclFile: string;
+  readonly hubNkey: string;
+  readonly clock: Clock;
+  readonly log: BusLog;
+  /** How long one reload may take. */
+  readonly reloadTimeoutMs?: number;
+}
+
+const retryMs = 500;
+
+interface Waiter {
+  readonly resolve: (revision: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createAcl(options: AclOptions): Acl {
+  const { index, nats, aclFile, clock, log } = options;
+  const stats = { lastMs: 0, reloads: 0, refused: 0 };
+  let waiting: Waiter[] = [];
+  let running: Promise<void> | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+  let inForce = 0;
+  let text = fenceConfig(options.hubNkey);
+  let live = false;
+  /** Grows when the server may have lost the list: it restarted, or was fenced. */
+  let generation = 0;
+
+  const offStatus = nats.onStatus((status) => {
+    if (status.connection !== "system" || status.state === "reconnecting") return;
+    generation++;
+    live = false;
+    if (status.state === "connected") void settle();
+  });
+
+  async function write(content: string): Promise<void> {
+    const staging = `${aclFile}.next`;
+    await writeFile(staging, content, { mode: 0o600 });
+    await rename(staging, aclFile);
+  }
+
+  async function reload(): Promise<void> {
+    if (!nats.connected()) throw new AppError("nats.unavailable", { detail: "there is no connection to it" });
+    const server = nats.system.info?.server_id ?? "";
+    let answer: { error?: { description?: string } };
+    try {
+      const message = await nats.system.request(`$SYS.REQ.SERVER.${server}.RELOAD`, "", { timeout: options.reloadTimeoutMs ?? 2_000 });
+      answer = message.json();
+    } catch (cause) {
+      throw new AppError("nats.unavailable", { detail: "the reload of the access list was not confirmed" }, { cause });
+    }
+    if (answer.error) throw new AppError("nats.acl_refused", { detail: answer.error.description ?? "no reason given" });
+  }
+
+  async function putInForce(): Promise<void> {
+    const of = generation;
+    const revision = index.revision();
+    const next = aclConfig(options.hubNkey, index.entries(clock.now()));
+    if (live && next === text) {
+      inForce = Math.max(inForce, revision);
+      return;
+    }
+    const started = performance.now();
+    const before = text;
+    await write(next);
+    try {
+      await reload();
+    } catch (error) {
+      // Refused: the server kept the old list. Not confirmed: it may have either.
+      if (hasCode(error, "nats.acl_refused")) await write(before);
+      else live = false;
+      throw error;
+    }
+    text = next;
+    // A fence or a restart in between: what was confirmed is no longer what the server has.
+    if (of !== generation) throw new AppError("nats.unavailable", { detail: "the server was fenced or restarted meanwhile" });
+    live = true;
+    inForce = Math.max(inForce, revision);
+    stats.reloads++;
+    stats.lastMs = performance.now() - started;
+  }
+
+  async function work(): Promise<void> {
+    while (waiting.length > 0 && !closed) {
+      const served = waiting;
+      waiting = [];
+      try {
+        await putInForce();
+        for (const waiter of served) waiter.resolve(inForce);
+      } catch (error) {
+        const refused = hasCode(error, "nats.acl_refused");
+        if (refused) stats.refused++;
+        log(refused ? "error" : "warn", "acl.failed", { code: isAppError(error) ? error.code : "system.internal", waiting: served.length });
+        for (const waiter of served) waiter.reject(error);
+        retry ??= setTimeout(() => {
+          retry = undefined;
+          void settle();
+        }, retryMs).unref();
+      }
+    }
+    running = undefined;
+  }
+
+  function request(): Promise<number> {
+    if (closed) return Promise.reject(new AppError("system.stopping"));
+    return new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      running ??= Promise.resolve().then(work);
+    });
+  }
+
+  async function settle(): Promise<void> {
+    await request().catch(() => undefined);
+  }
+
+  return {
+    revision: () => inForce,
+    request,
+    settle,
+    fenced() {
+      generation++;
+      live = false;
+    },
+    get state() {
+      return live ? "live" : "fenced";
+    },
+    stats: () => ({ ...stats }),
+    async close() {
+      closed = true;
+      offStatus();
+      clearTimeout(retry);
+      for (const waiter of waiting.splice(0)) waiter.reject(new AppError("system.stopping"));
+      await running;
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The text of nats-server's configuration: `nats.conf`, the access list it includes, and the fence that replaces the list.
+ *
+ * Invariant: pure functions of typed input; every value is checked by its grammar before it is put into the text, so that no name, path or
+ * key can close a quote and add a user. Permissions are allow-lists only: what is not named is denied. `sync_interval: always`, because
+ * the default flushes every two minutes and loses acknowledged messages on power failure. Nothing here turns on tracing: a trace
+ * would write payloads into the log. See docs/architecture/nats-access.md.
+ */
+import { limits } from "@althing/contract";
+
+/** Room for message headers beside the largest frame. */
+export const headerRoomBytes = 8 * 1024;
+/** Largest message, headers included, that the server takes. */
+export const maxPayloadBytes = limits.frameMaxBytes + headerRoomBytes;
+/** Subscriptions of one connection: its rooms, its inbox, and room for changing over; more only multiplies deliveries. */
+const maxSubscriptions = limits.roomsPerUserMax * 2 + 64;
+
+export interface NatsConfigInput {
+  /** Unique in a cluster; 1–64 of a–z A–Z 0–9 - _ */
+  readonly serverName: string;
+  /** Address for clients: an IP literal or `localhost`. */
+  readonly host: string;
+  readonly port: number;
+  /** WebSocket, always on 127.0.0.1: browsers come through the hub. */
+  readonly websocketPort: number;
+  /** Absolute path of JetStream's folder. */
+  readonly storeDir: string;
+  readonly pidFile: string;
+  /** Path of the access list as `include` takes it: relative to the configuration file. */
+  readonly aclInclude: string;
+  /** nkey of the hub's connection to the system account. */
+  readonly systemNkey: string;
+  /** Debug lines of the server (`--nats-debug`); they hold no payloads. */
+  readonly debug: boolean;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** A store in JetStream writes values larger than a frame. */
+  readonly maxPayloadBytes?: number;
+}
+
+function checked(what: string, value: string, grammar: RegExp): string {
+  if (!grammar.test(value)) throw new TypeError(`${what} is not valid in a nats-server configuration`);
+  return value;
+}
+
+function checkedNumber(what: string, value: number, max: number): number {
+  if (!Number.isSafeInteger(value) || value < 1 || value > max) throw new TypeError(`${what} is not a number from 1 to ${max}`);
+  return value;
+}
+
+const nkeyGrammar = /^U[A-Z2-7]{55}$/;
+const nameGrammar = /^[A-Za-z0-9_-]{1,64}$/;
+const hostGrammar = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F:.]{2,45}\]?)$/;
+const includeGrammar = /^(?:\.\/)?[A-Za-z0-9._-]{1,64}$/;
+const roomSubjectGrammar = /^[rs]\.\d{1,3}\.[A-Za-z0-9_-]{43}$/;
+const inboxGrammar = /^_INBOX\.[A-Za-z0-9_-]{16,64}\.>$/;
+
+/** A quoted string; the lexer of nats-server knows `\"` and `\\`, and ends strings at line breaks. */
+function quotedPath(what: string, path: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is refused
+  if (!/^(?:\/|[A-Za-z]:[\\/])/.test(path) || /[\u0000-\u001f\u007f]/.test(path))
+    throw new TypeError(`${what} must be an absolute path without control characters`);
+  return `"${path.replace(/[\\"]/g, "\\$&")}"`;
+}
+
+function listenSection(input: NatsConfigInput): string[] {
+  const host = checked("host", input.host, hostGrammar);
+  const lines = [
+    `server_name: "${checked("server name", input.serverName, nameGrammar)}"`,
+    `host: "${host.replace(/^\[|\]$/g, "")}"`,
+    `port: ${checkedNumber("port", input.port, 65_535)}`,
+    `pid_file: ${quotedPath("pid file", input.pidFile)}`,
+    `max_payload: ${checkedNumber("max payload", input.maxPayloadBytes ?? maxPayloadBytes, 8 * 1024 * 1024)}`,
+    `max_subscriptions: ${maxSubscriptions}`,
+    "max_pending: 16777216",
+    'write_deadline: "5s"',
+    'ping_interval: "20s"',
+    "ping_max: 2",
+    `debug: ${input.debug ? "true" : "false"}`,
+    "trace: false",
+  ];
+  if (input.tls) {
+    lines.push(
+      `tls { cert_file: ${quotedPath("certificate", input.tls.certFile)}, key_file: ${quotedPath("key", input.tls.keyFile)}, min_version: "1.3" }`,
+    );
+  }
+  return lines;
+}
+
+function websocketSection(input: NatsConfigInput): string[] {
+  return [
+    `websocket { listen: "127.0.0.1:${checkedNumber("WebSocket port", input.websocketPort, 65_535)}", no_tls: true, compression: false, handshake_timeout: "5s" }`,
+  ];
+}
+
+function jetstreamSection(input: NatsConfigInput): string[] {
+  return [`jetstream { store_dir: ${quotedPath("store folder", input.storeDir)}, sync_interval: always }`];
+}
+
+function accountsSection(input: NatsConfigInput): string[] {
+  return [
+    "accounts {",
+    `  SYS: { users: [ { nkey: ${checked("system nkey", input.systemNkey, nkeyGrammar)} } ] }`,
+    `  A: { jetstream: enabled, include "${checked("access list", input.aclInclude, includeGrammar)}" }`,
+    "}",
+    "system_account: SYS",
+  ];
+}
+
+/**
+ * `nats.conf` of one node. Sections are functions of the input: a cluster is one more (its block has `no_advertise` and `pool_size: -1`).
+ * Throws a TypeError for a value outside its grammar; nothing is escaped that should not be there.
+ */
+export function natsConfig(input: NatsConfigInput): string {
+  const sections = [listenSection(input), websocketSection(input), jetstreamSection(input), accountsSection(input)];
+  return `# Written by Althing at each start; changes are lost.\n${sections.map((lines) => lines.join("\n")).join("\n")}\n`;
+}
+
+/** Permissions of one person, to be put into the entry of each of its sessions. Checked here, so that it may be kept and reused. */
+export function aclPermissions(publish: readonly string[], subscribe: readonly string[]): { publish: string; subscribe: string } {
+  const list = (subjects: readonly string[]) => subjects.map((subject) => `"${checked("subject", subject, roomSubjectGrammar)}"`).join(",");
+  return { publish: publish.length > 0 ? `{allow:[${list(publish)}]}` : `{deny:[">"]}`, subscribe: list(subscribe) };
+}
+
+/** One session's entry: its person's permissions and its own inbox. */
+export function aclEntry(nkey: string, inboxPattern: string, permissions: { publish: string; subscribe: string }): string {
+  const inbox = `"${checked("inbox", inboxPattern, inboxGrammar)}"`;
+  const subscribe = permissions.subscribe === "" ? inbox : `${inbox},${permissions.subscribe}`;
+  return `{nkey:${checked("session nkey", nkey, nkeyGrammar)},permissions:{publish:${permissions.publish},subscribe:{allow:[${subscribe}]}}}`;
+}
+
+/** `acl.conf`: the hub, which may do everything in the account, and the entries made by `aclEntry`. */
+export function aclConfig(hubNkey: string, entries: readonly string[]): string {
+  return `users = [\n{nkey:${checked("hub nkey", hubNkey, nkeyGrammar)}}\n${entries.join("\n")}${entries.length > 0 ? "\n" : ""}]\n`;
+}
+
+/** `fence.conf`: nobody but the hub. */
+export function fenceConfig(hubNkey: string): string {
+  return aclConfig(hubNkey, []);
+}

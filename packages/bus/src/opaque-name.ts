@@ -1,0 +1,25 @@
+/**
+ * Names of rooms on NATS: HMAC-SHA-256 of the room's id under the instance's name key (RFC 2104), so that subjects in files, logs and access
+ * lists say nothing, and nobody who knows an id can guess the subject.
+ *
+ * Invariant: a function of id and key alone: every node finds the same name and shard without asking anyone.
+ */
+import { createHmac } from "node:crypto";
+import { limits, subjects, type RoomId } from "@althing/contract";
+
+export interface RoomSubjects {
+  readonly input: string;
+  readonly output: string;
+}
+
+/** @param nameKey 32 secret bytes, equal on all nodes of an instance */
+export function createRoomSubjects(nameKey: Uint8Array): (room: RoomId) => RoomSubjects {
+  if (nameKey.length !== 32) throw new TypeError("the name key has 32 bytes");
+  const key = Buffer.from(nameKey);
+  return (room) => {
+    const mac = createHmac("sha256", key).update(room).digest();
+    const shard = mac.readUInt32BE(0) % limits.roomShards;
+    const name = mac.toString("base64url");
+    return { input: subjects.input(shard, name), output: subjects.output(shard, name) };
+  };
+}

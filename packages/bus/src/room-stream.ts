@@ -1,0 +1,159 @@
+/**
+ * The one stream that holds the messages of all persisted rooms, and the reads of it.
+ *
+ * Invariant: members write to it and can make it write nowhere else: `no_ack` (an acknowledgement would go wherever the writer's reply
+ * subject points), no rollup, no schedules, no counters, no batches; it republishes to the output subjects only. Headers of a stored
+ * message are its writer's, the server appends its own after them: of each server header the *last* value is the server's, so the library's
+ * parser, which takes the first, is not used. One stream, because one a room would be a RAFT group a room.
+ */
+import { AppError, isAppError, limits, streams, subjects } from "@althing/contract";
+import { createInbox, nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { DiscardPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import { headerRoomBytes } from "./nats-config.ts";
+
+export interface StoredFrame {
+  readonly seq: number;
+  readonly at: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface RoomStream {
+  /**
+   * Messages of one room in order, from `fromSeq` on.
+   * @returns the frames, and how many more there are behind the last
+   * @throws {nats.unavailable}
+   */
+  read(input: string, query: { fromSeq: number; limit: number; maxBytes: number }): Promise<{ frames: StoredFrame[]; pending: number }>;
+  /** Sequence of the room's last message at or before `seq`; 0 for none. @throws {nats.unavailable} */
+  lastUpTo(input: string, seq: number): Promise<number>;
+  /** Sequence of the stream's last message, whatever the room. @throws {nats.unavailable} */
+  lastSeq(): Promise<number>;
+  /** Removes all messages of one room. @throws {nats.unavailable} */
+  purge(input: string): Promise<void>;
+}
+
+interface WithHeaders {
+  readonly headers?: Msg["headers"] | undefined;
+}
+
+/** The last value of a header: the one the server appended behind whatever the writer sent. */
+export function serverHeader(message: WithHeaders, name: string): string | undefined {
+  return message.headers?.values(name).at(-1);
+}
+
+/** Whole number in a server's header; undefined when it is missing. */
+export function serverNumber(message: WithHeaders, name: string): number | undefined {
+  const value = Number(serverHeader(message, name) ?? Number.NaN);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function streamConfig(replicas: number, messagesPerRoomMax: number): StreamConfig {
+  return {
+    name: streams.rooms,
+    subjects: [subjects.inputPattern],
+    republish: { src: subjects.republishSource, dest: subjects.republishTarget },
+    no_ack: true,
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: true,
+    max_msgs_per_subject: messagesPerRoomMax,
+    max_msg_size: limits.frameMaxBytes + headerRoomBytes,
+    allow_direct: true,
+    allow_rollup_hdrs: false,
+    // Deduplication by a header of the writer's choice would let one room's member swallow another room's message.
+    duplicate_window: nanos(100),
+  } as StreamConfig;
+}
+
+export interface RoomStreamOptions {
+  readonly replicas: number;
+  readonly messagesPerRoomMax: number;
+  /** May a missing stream be made? Only while there is no room: an empty one beside old records would hide that the messages are lost. */
+  readonly mayCreate: boolean;
+}
+
+/**
+ * Brings the stream to this configuration, or makes it.
+ * @throws {nats.unavailable}
+ * @throws {store.corrupt} it is missing and may not be made
+ */
+export async function openRoomStream(nats: NatsConnection, options: RoomStreamOptions): Promise<RoomStream> {
+  const manager = await unavailable("the rooms' stream", () => jetstreamManager(nats, { timeout: 5_000 }));
+  const config = streamConfig(options.replicas, options.messagesPerRoomMax);
+  await unavailable("the rooms' stream", async () => {
+    try {
+      await manager.streams.info(streams.rooms);
+      await manager.streams.update(streams.rooms, config);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== 10_059) throw error;
+      if (!options.mayCreate)
+        throw new AppError("store.corrupt", { path: "JetStream", detail: "the rooms are there, the stream of their messages is missing" });
+      await manager.streams.add(config);
+    }
+  });
+  const ask = (request: object) => unavailable("history", () => directGet(nats, request));
+  return {
+    async read(input, { fromSeq, limit, maxBytes }) {
+      const found = await ask({ seq: Math.max(1, fromSeq), batch: limit, max_bytes: maxBytes, next_by_subj: input });
+      return { frames: found.map(toFrame), pending: serverNumber(found.at(-1) ?? {}, "Nats-Num-Pending") ?? 0 };
+    },
+    async lastUpTo(input, seq) {
+      if (seq < 1) return 0;
+      const found = await ask({ multi_last: [input], up_to_seq: seq });
+      return found[0] ? toFrame(found[0]).seq : 0;
+    },
+    lastSeq: () => unavailable("the rooms' stream", async () => (await manager.streams.info(streams.rooms)).state.last_seq),
+    async purge(input) {
+      await unavailable("the rooms' stream", () => manager.streams.purge(streams.rooms, { filter: input }));
+    },
+  };
+}
+
+/** Gives whatever fails on the way to the server one code. */
+async function unavailable<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isAppError(cause)) throw cause;
+    throw new AppError("nats.unavailable", { detail: what }, { cause });
+  }
+}
+
+function toFrame(message: Msg): StoredFrame {
+  const seq = serverNumber(message, "Nats-Sequence") ?? 0;
+  const at = new Date(serverHeader(message, "Nats-Time-Stamp") ?? 0).toISOString();
+  return { seq, at, bytes: message.data };
+}
+
+const directGetTimeoutMs = 5_000;
+
+/**
+ * A batched direct get (ADR-31). A stored message always carries the server's `Nats-Sequence`; what has none is the server's own word: 204 ends
+ * the batch, 404 says that there is nothing, anything else is an error.
+ */
+function directGet(nats: NatsConnection, request: object): Promise<Msg[]> {
+  return new Promise((resolve, reject) => {
+    const inbox = createInbox("_INBOX.hub");
+    const found: Msg[] = [];
+    const end = (error?: Error) => {
+      clearTimeout(timer);
+      subscription.unsubscribe();
+      if (error) reject(error);
+      else resolve(found);
+    };
+    const timer = setTimeout(() => end(new Error("no answer in time")), directGetTimeoutMs);
+    const subscription = nats.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error) return end(error);
+        if (serverNumber(message, "Nats-Sequence") !== undefined) return void found.push(message);
+        const code = message.headers?.code ?? 0;
+        return end(
+          code === 204 || code === 404 ? undefined : new Error(`direct get answered ${code} ${message.headers?.description ?? ""}`),
+        );
+      },
+    });
+    nats.publish(`$JS.API.DIRECT.GET.${streams.rooms}`, JSON.stringify(request), { reply: inbox });
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * The rooms' face: one method a route, input flat, answer as the contract has it.
+ *
+ * Invariant: the hub holds no key of an encrypted room and reads no frame; it keeps order (one change after another), rights (who may), and
+ * completeness (record, rows, access list and history agree). See docs/architecture/rooms.md.
+ */
+import { AppError, type EndpointId, type RoomId } from "@althing/contract";
+import { requireInstance, type Caller } from "../caller.ts";
+import type { Input, Output } from "../route-input.ts";
+import type { ChangeOptions } from "./change-room.ts";
+import { createRoom } from "./create-room.ts";
+import { deleteRoom } from "./delete-room.ts";
+import { epochs, history } from "./history.ts";
+import { decline, join, requests } from "./join-room.ts";
+import { changeRole, invite, kick, leave, memberView, rekey } from "./membership.ts";
+import { memberKey, roomView, standingIn, type RoomsDeps } from "./room-deps.ts";
+
+export interface Rooms {
+  create(caller: Caller, input: Input<"rooms.create">): Promise<Output<"rooms.create">>;
+  /** @throws {auth.forbidden} somebody else's list */
+  mine(caller: Caller, input: Input<"rooms.mine">): Promise<Output<"rooms.mine">>;
+  get(caller: Caller, input: Input<"rooms.get">): Promise<Output<"rooms.get">>;
+  delete(caller: Caller, input: Input<"rooms.delete">): Promise<void>;
+  members(caller: Caller, input: Input<"rooms.members">): Promise<Output<"rooms.members">>;
+  invite(caller: Caller, input: Input<"rooms.invite">, options?: ChangeOptions): Promise<Output<"rooms.invite">>;
+  join(caller: Caller, input: Input<"rooms.join">): Promise<Output<"rooms.join">>;
+  requests(caller: Caller, input: Input<"rooms.requests">): Promise<Output<"rooms.requests">>;
+  decline(caller: Caller, input: Input<"rooms.decline">): Promise<void>;
+  leave(caller: Caller, input: Input<"rooms.leave">): Promise<void>;
+  kick(caller: Caller, input: Input<"rooms.kick">, options?: ChangeOptions): Promise<Output<"rooms.kick">>;
+  role(caller: Caller, input: Input<"rooms.role">, options?: ChangeOptions): Promise<Output<"rooms.role">>;
+  rekey(caller: Caller, input: Input<"rooms.rekey">, options?: ChangeOptions): Promise<Output<"rooms.rekey">>;
+  epochs(caller: Caller, input: Input<"rooms.epochs">): Promise<Output<"rooms.epochs">>;
+  history(caller: Caller, input: Input<"rooms.history">): Promise<Output<"rooms.history">>;
+}
+
+async function mine(deps: RoomsDeps, caller: Caller, input: Input<"rooms.mine">): Promise<Output<"rooms.mine">> {
+  requireInstance(caller, "rooms.use");
+  if (input.endpoint !== caller.endpoint) throw new AppError("auth.forbidden", { permission: "rooms.use", who: "Nobody but that person" });
+  const { collections } = deps;
+  const page = await collections.userRooms.list({
+    prefix: [caller.endpoint],
+    limit: input.limit,
+    ...(input.after ? { after: [caller.endpoint, input.after] } : {}),
+  });
+  const found = await Promise.all(
+    page.records.map(async (record) => {
+      const id = record.key[1] as RoomId;
+      const [room, member] = await Promise.all([collections.rooms.get([id]), collections.members.get(memberKey(id, caller.endpoint))]);
+      // A row may outlive its room for the moment that clearing takes.
+      return room && member ? [roomView(deps, { room, member })] : [];
+    }),
+  );
+  const last = page.records.at(-1)?.key[1];
+  return { rooms: found.flat(), ...(page.next && last ? { next: last as RoomId } : {}) };
+}
+
+async function members(deps: RoomsDeps, caller: Caller, input: Input<"rooms.members">): Promise<Output<"rooms.members">> {
+  const { room } = await standingIn(deps.collections, caller, input.room);
+  const id = room.value.id;
+  const list = [];
+  let after: readonly [string, ...string[]] | undefined = input.after ? [id, input.after] : undefined;
+  let more = true;
+  while (more && list.length < input.limit) {
+    const page = await deps.collections.members.list({
+      prefix: [id],
+      limit: Math.min(1_000, input.limit - list.length),
+      ...(after ? { after } : {}),
+    });
+    list.push(...page.records.map((row) => memberView(row.key[1] as EndpointId, row.value)));
+    after = page.next;
+    more = page.next !== undefined;
+  }
+  const last = list.at(-1)?.endpoint;
+  return { members: list, ...(more && last ? { next: last } : {}) };
+}
+
+export function createRooms(deps: RoomsDeps): Rooms {
+  return {
+    create: (caller, input) => createRoom(deps, caller, input),
+    mine: (caller, input) => mine(deps, caller, input),
+    get: async (caller, input) => roomView(deps, await standingIn(deps.collections, caller, input.room)),
+    delete: (caller, input) => deleteRoom(deps, caller, input),
+    members: (caller, input) => members(deps, caller, input),
+    invite: (caller, input, options = {}) => invite(deps, caller, input, options),
+    join: (caller, input) => join(deps, caller, input),
+    requests: (caller, input) => requests(deps, caller, input),
+    decline: (caller, input) => decline(deps, caller, input),
+    leave: (caller, input) => leave(deps, caller, input),
+    kick: (caller, input, options = {}) => kick(deps, caller, input, options),
+    role: (caller, input, options = {}) => changeRole(deps, caller, input, options),
+    rekey: (caller, input, options = {}) => rekey(deps, caller, input, options),
+    epochs: (caller, input) => epochs(deps, caller, input),
+    history: (caller, input) => history(deps, caller, input),
+  };
+}
+
+/** For blobs: the room, if the caller is in it and it takes more. */
+export function roomForBlob(deps: RoomsDeps): (caller: Caller, ref: string) => Promise<RoomId> {
+  return async (caller, ref) => {
+    const { room } = await standingIn(deps.collections, caller, ref);
+    if (deps.usage.isFull(room.value.id)) throw new AppError("room.quota", { limit: deps.limits.roomMaxBytes });
+    return room.value.id;
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * `althing bootstrap`, `invite`, `join`: how an identity becomes a user.
+ *
+ * Invariant: the first admin is made through the data folder (its 0600 socket, or the hub's one-shot mode when none runs), never through the
+ * network; everybody after that comes with a single-use invitation, whose token travels in a signed body.
+ */
+import type { Command } from "commander";
+import { addCommand } from "../command.ts";
+import { dataFolder, targetUrls, textOption, usageError, type Context } from "../context.ts";
+import type { CliHost } from "../host.ts";
+import { parseHandle, parseToken } from "../input.ts";
+
+export function addMembership(host: CliHost, program: Command): void {
+  addCommand(host, program, {
+    use: "bootstrap",
+    summary: "make this identity admin number 0 of the local instance, running or not",
+    examples: ["althing bootstrap --as alice.id --handle alice"],
+    action: bootstrap,
+  }).requiredOption("--handle <name>", "name on this instance; unique for ever");
+  addCommand(host, program, {
+    use: "invite",
+    summary: "make a single-use invitation to the instance",
+    examples: ["althing invite --as alice.id", 'althing join "$(althing invite --as alice.id)" --as bob.id --handle bob'],
+    action: invite,
+  });
+  addCommand(host, program, {
+    use: "join <token>",
+    summary: "join an instance with an invitation",
+    examples: ["althing join TOKEN --as bob.id --handle bob", "althing join TOKEN --as bob.id --handle bob --url https://althing.example"],
+    action: join,
+  }).requiredOption("--handle <name>", "name on this instance; unique for ever");
+}
+
+async function bootstrap(context: Context): Promise<void> {
+  const handle = parseHandle(textOption(context.options, "handle"));
+  const { loadIdentity } = await import("../identity-files.ts");
+  const { bootstrapInstance } = await import("../bootstrap.ts");
+  const { identity } = await loadIdentity(context);
+  const data = dataFolder(context);
+  const user = await bootstrapInstance({ data, env: context.host.env, body: { handle, keys: identity.card, signPub: identity.signPub } });
+  context.output.result(user, `${user.handle} is admin of the instance in ${data}`);
+}
+
+async function invite(context: Context): Promise<void> {
+  const { openClient } = await import("../open-client.ts");
+  const { client } = await openClient(context);
+  const invitation = await client.call("invitations.create", { body: {} });
+  context.output.prose(`good for one person until ${invitation.expiresAt}`);
+  context.output.result(invitation, invitation.token);
+}
+
+async function join(context: Context, [token]: readonly string[]): Promise<void> {
+  const handle = parseHandle(textOption(context.options, "handle"));
+  const parsed = parseToken(token);
+  const { joinInstance } = await import("@althing/client");
+  const { authorityPem } = await import("../open-client.ts");
+  const { loadIdentity } = await import("../identity-files.ts");
+  const [{ identity }, [url], ca] = [await loadIdentity(context), await targetUrls(context), await authorityPem(context)];
+  if (url === undefined) throw usageError("no address to join at");
+  const user = await joinInstance({ url, token: parsed, handle, identity, ...(ca === undefined ? {} : { ca }) });
+  context.output.result(user, `${user.handle} is a ${user.role} of ${url}`);
+}

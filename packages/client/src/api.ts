@@ -1,0 +1,216 @@
+/**
+ * Calls of the HTTP interface: signed, checked against the contract, failing over along a list of addresses.
+ *
+ * Invariant: every attempt carries a fresh signature (nonce, time, the address it goes to); a request that may have arrived is repeated only if
+ * it changes nothing or carries an Idempotency-Key; no redirect is followed; an answer that does not fit its schema is never used.
+ */
+import {
+  AppError,
+  faultsOf,
+  fromProblem,
+  hasCode,
+  isAppError,
+  limits,
+  problemSchema,
+  routes,
+  type Route,
+  type RouteInput,
+  type RouteName,
+  type RouteResponse,
+} from "@althing/contract";
+import { signRequest, toBase64url, type Identity } from "@althing/crypto";
+import { HttpFailure, HttpOversize, type Http, type HttpAnswer, type HttpRequest } from "./platform-types.ts";
+
+export interface CallOptions {
+  /** Default: a fresh one for every route that changes something. */
+  readonly idempotencyKey?: string;
+  readonly ifMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ApiDeps {
+  /** Absent: only `open` routes can be called. */
+  readonly identity: Identity | undefined;
+  /** Checked addresses in order of preference. */
+  readonly urls: readonly string[];
+  readonly http: Http;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly onReach?: (url: string, reached: boolean) => void;
+}
+
+export interface Api {
+  /** The address that answered last. */
+  readonly url: string;
+  call<N extends RouteName>(name: N, input?: Partial<RouteInput<N>>, options?: CallOptions): Promise<RouteResponse<N>>;
+  /** Routes with a raw body or a raw answer. */
+  raw(name: RouteName, input: RawInput, options?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export interface RawInput {
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly query?: Readonly<Record<string, unknown>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+}
+
+/** Members and epochs of the largest rooms come in answers of several megabytes. */
+const answerMaxBytes = 32 * 1024 * 1024;
+
+export function createApi(deps: ApiDeps): Api {
+  if (deps.urls.length === 0) throw new AppError("client.unreachable", { detail: "no address was given" });
+  let preferred = 0;
+  const urlAt = (offset: number) => deps.urls[(preferred + offset) % deps.urls.length] ?? "";
+
+  async function overUrls(route: Route, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
+    const start = preferred;
+    let last: AppError | undefined;
+    for (let i = 0; i < deps.urls.length; i += 1) {
+      const index = (start + i) % deps.urls.length;
+      const url = deps.urls[index] ?? "";
+      try {
+        const answer = await withFreshSignature(deps, url, prepared, options);
+        preferred = index;
+        deps.onReach?.(url, true);
+        if (answer.status === route.status || (route.path === "/healthz" && answer.status === 503)) return answer;
+        const problem = problemOf(answer);
+        if (answer.status !== 503) throw problem;
+        last = problem;
+      } catch (error) {
+        if (error instanceof HttpOversize) throw new AppError("client.bad_answer", { detail: error.message }, { cause: error });
+        if (!(error instanceof HttpFailure)) throw error;
+        deps.onReach?.(url, false);
+        last = new AppError("client.unreachable", { detail: `${url}: ${error.message}` }, { cause: error });
+        if (error.sent && !prepared.repeatable) break;
+      }
+    }
+    throw last ?? new AppError("client.unreachable", { detail: "no address was given" });
+  }
+
+  return {
+    get url() {
+      return urlAt(0);
+    },
+    async call(name, input, options = {}) {
+      const route: Route = routes[name];
+      const answer = await overUrls(route, prepare(route, input ?? {}, options), options);
+      return readAnswer(name, route, answer);
+    },
+    async raw(name, input, options = {}) {
+      const route: Route = routes[name];
+      return (await overUrls(route, prepare(route, input, options), options)).body;
+    },
+  };
+}
+
+interface Prepared {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  readonly signed: boolean;
+  readonly repeatable: boolean;
+}
+
+function prepare(route: Route, input: { params?: unknown; query?: unknown; body?: unknown }, options: CallOptions): Prepared {
+  const params = (input.params ?? {}) as Readonly<Record<string, unknown>>;
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries((input.query ?? {}) as Readonly<Record<string, unknown>>)) {
+    if (value !== undefined) query.set(key, String(value));
+  }
+  const changes = route.method !== "GET";
+  const idempotencyKey = options.idempotencyKey ?? (changes && route.class === "user" ? randomToken() : undefined);
+  const body = bodyOf(route, input.body);
+  return {
+    method: route.method,
+    path: query.size === 0 ? path : `${path}?${query.toString()}`,
+    headers: {
+      ...(body === undefined ? {} : { "content-type": route.rawBody ?? "application/json" }),
+      ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+      ...(options.ifMatch === undefined ? {} : { "if-match": options.ifMatch }),
+    },
+    body,
+    signed: route.class !== "open",
+    repeatable: !changes || idempotencyKey !== undefined,
+  };
+}
+
+function bodyOf(route: Route, body: unknown): Uint8Array<ArrayBuffer> | undefined {
+  if (route.rawBody !== undefined) return body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array();
+  if (route.body === undefined) return undefined;
+  return new TextEncoder().encode(JSON.stringify(body ?? {}));
+}
+
+/** A signature can be too old when it arrives (a slow uplink, a machine that slept): signed anew once, never resent. */
+async function withFreshSignature(deps: ApiDeps, url: string, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
+  const first = await sendOnce(deps, url, prepared, options);
+  if (first.status !== 401 || !hasCode(problemOf(first), "auth.stale", "auth.replayed")) return first;
+  return sendOnce(deps, url, prepared, options);
+}
+
+async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
+  const target = `${url}${prepared.path}`;
+  const request: HttpRequest = {
+    method: prepared.method,
+    url: target,
+    headers: prepared.headers,
+    maxBytes: answerMaxBytes,
+    ...(prepared.body === undefined ? {} : { body: prepared.body }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  if (!prepared.signed) return deps.http.send(request);
+  if (deps.identity === undefined) throw new AppError("auth.required");
+  const headers = await signRequest(deps.identity, {
+    method: prepared.method,
+    url: target,
+    headers: prepared.headers,
+    now: Math.floor(deps.now() / 1000),
+    lifetimeSeconds: limits.signatureWindowSeconds,
+    ...(prepared.body === undefined ? {} : { body: prepared.body }),
+  });
+  return deps.http.send({ ...request, headers });
+}
+
+function problemOf(answer: HttpAnswer): AppError {
+  if (answer.status >= 300 && answer.status < 400) return new AppError("client.bad_answer", { detail: `a redirect (${answer.status}), which is never followed` });
+  const parsed = problemSchema.safeParse(jsonOf(answer.body));
+  const known = parsed.success ? fromProblem(parsed.data) : undefined;
+  if (known === undefined) {
+    return new AppError("client.bad_answer", { detail: `status ${answer.status} without a known problem` });
+  }
+  if (answer.retryAfterSeconds === undefined) return known;
+  return new AppError(known.code, known.params, { faults: known.faults, retryAfterSeconds: answer.retryAfterSeconds });
+}
+
+function readAnswer<N extends RouteName>(name: N, route: Route, answer: HttpAnswer): RouteResponse<N> {
+  if (route.response === undefined) return undefined as RouteResponse<N>;
+  const parsed = route.response.safeParse(jsonOf(answer.body));
+  if (parsed.success) return parsed.data as RouteResponse<N>;
+  const faults = faultsOf(parsed.error);
+  throw new AppError("client.bad_answer", { detail: `${name}: ${faults[0]?.path ?? "(root)"} ${faults[0]?.message ?? ""}` }, { faults });
+}
+
+/** `undefined` for what is no JSON, which no schema takes. */
+export function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The caller's own row; a server that names somebody else is not believed. @throws {client.bad_answer} */
+export async function ownRow(api: Api, identity: Identity): Promise<RouteResponse<"me.get">> {
+  const row = await api.call("me.get");
+  if (row.signPub !== identity.signPub || row.endpoint !== identity.endpoint) throw new AppError("client.bad_answer", { detail: "me.get: another person than the caller" });
+  return row;
+}
+
+export function randomToken(): string {
+  return toBase64url(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** Would the same call have a hope a moment later? Used by those who wait for an instance to come back. */
+export function isPassing(error: unknown): boolean {
+  return isAppError(error) && (error.code === "client.unreachable" || error.status === 503 || error.code === "request.rate_limited");
+}

@@ -1,0 +1,40 @@
+/**
+ * A room's stored frames over HTTP, page by page.
+ *
+ * Invariant: sequences grow strictly, within a page and between pages; a server that turns in circles is stopped, not followed.
+ */
+import { AppError, limits, type HistoryFrame, type RoomId } from "@althing/contract";
+import type { Api } from "./api.ts";
+
+export interface HistoryPage {
+  readonly frames: readonly HistoryFrame[];
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+/** From the frame after `after` to the end. @throws {client.bad_answer} sequences that do not grow */
+export async function* readHistoryPages(api: Api, room: RoomId, after: number, pageMax: number = limits.historyPageMax): AsyncGenerator<HistoryPage> {
+  for (let at = after; ; ) {
+    const page = await api.call("rooms.history", { params: { room }, query: { after: at, limit: pageMax } });
+    checkOrder(page.frames, at);
+    yield page;
+    if (page.next === undefined) return;
+    if (page.next <= at) throw new AppError("client.bad_answer", { detail: "history turns in a circle" });
+    at = page.next;
+  }
+}
+
+/** The last `count` frames, in order of arrival. */
+export async function readLastFrames(api: Api, room: RoomId, count: number): Promise<HistoryPage> {
+  const page = await api.call("rooms.history", { params: { room }, query: { last: count } });
+  checkOrder(page.frames, 0);
+  return page;
+}
+
+function checkOrder(frames: readonly HistoryFrame[], after: number): void {
+  let before = after;
+  for (const { seq } of frames) {
+    if (seq <= before) throw new AppError("client.bad_answer", { detail: "history is not in order" });
+    before = seq;
+  }
+}

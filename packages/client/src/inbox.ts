@@ -1,0 +1,332 @@
+/**
+ * Receiving: one queue for a room, from raw arrivals to the application's handlers.
+ *
+ * Invariant: a frame is handed out once for a client state and in order for each sender; its place is committed after the handler is done, so a crash
+ * may repeat that one message and never lose one. The server's sequence numbers tell when to read history; stream counters decide what is new.
+ */
+import { AppError, hasCode, isAppError } from "@althing/contract";
+import { fromBase64url, parseFrame, type ParsedFrame } from "@althing/crypto";
+import { isPassing, type Api } from "./api.ts";
+import { pause, unref } from "./bus-link.ts";
+import { createGapFinder } from "./gap-finder.ts";
+import { readHistoryPages, readLastFrames, type HistoryPage } from "./history-pages.ts";
+import type { OwnFrame } from "./outbox.ts";
+import { createRedactions, type Redactions } from "./redactions.ts";
+import type { RoomCore } from "./room-core.ts";
+import { factsOf, toEvent, type FrameFacts, type RoomEvent } from "./room-events.ts";
+import { placeOf, type Origin, type RoomOpener } from "./room-opener.ts";
+import type { Arrival } from "./room-wire.ts";
+import { createSequencer, type Gap, type Place, type Placed } from "./sequencer.ts";
+
+export type Since = "now" | "cursor" | "start" | { readonly last: number };
+export type RoomHandler = (event: RoomEvent) => void | Promise<void>;
+
+export interface RoomSubscription {
+  close(): Promise<void>;
+  /** Fulfilled on close; rejected with what the handler threw, which ends the subscription before its message is committed. */
+  readonly done: Promise<void>;
+}
+
+export interface InboxDeps {
+  readonly core: RoomCore;
+  readonly api: Api;
+  readonly opener: RoomOpener;
+  /** Makes sure that the room is heard. */
+  readonly listen: () => Promise<void>;
+}
+
+export interface Inbox {
+  readonly active: boolean;
+  attach(handler: RoomHandler, since: Since): Promise<RoomSubscription>;
+  arrive(arrival: Arrival, own: OwnFrame | undefined): void;
+  /** The connection is new: what was stored meanwhile is read. */
+  reconnected(): void;
+  /** During a renewal both connections deliver: repetitions are no attack. */
+  overlap(on: boolean): void;
+  close(): Promise<void>;
+}
+
+interface Item {
+  readonly facts: FrameFacts;
+  readonly at: string | undefined;
+}
+
+interface Attached {
+  readonly handler: RoomHandler;
+  readonly settle: (error?: unknown) => void;
+}
+
+/** How long a frame that came too early waits for those before it; longer than a sender takes to send one again. */
+const gapWaitMs = 2_500;
+
+export function createInbox(deps: InboxDeps): Inbox {
+  const { core } = deps;
+  const persists = () => core.policy.persist;
+  const sequencer = createSequencer<Item>(core.memory, core.info.policy.persist);
+  const redactions: Redactions = createRedactions(core);
+  const handlers = new Set<Attached>();
+  const tasks: (() => Promise<void> | void)[] = [];
+  let running: Promise<void> | undefined;
+  let received = core.memory.cursor ?? 0;
+  let gapTimer: ReturnType<typeof setTimeout> | undefined;
+  let overlapping = false;
+  let closed = false;
+  /** The last handler threw: its message stays uncommitted. */
+  let failed = false;
+  const stopEpochs = core.onEpoch((change) => enqueue(() => hand({ kind: "epoch", ...change })));
+
+  function enqueue(task: () => Promise<void> | void): void {
+    if (handlers.size === 0) return;
+    tasks.push(task);
+    running ??= run();
+  }
+
+  async function run(): Promise<void> {
+    await undefined;
+    try {
+      for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+        const pending = task();
+        if (pending !== undefined) await pending;
+      }
+    } catch (error) {
+      end(error);
+    } finally {
+      running = undefined;
+    }
+  }
+
+  /** A fault of this client, its state or the instance: whoever listens is told, and nothing is committed. */
+  function end(error: unknown): void {
+    tasks.length = 0;
+    failed = error !== undefined;
+    for (const attached of handlers) attached.settle(closed ? undefined : error);
+    handlers.clear();
+  }
+
+  /** The hub may be away for a moment: a frame is not dropped for that. */
+  async function patiently<T>(task: () => Promise<T>): Promise<T> {
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
+      try {
+        return await task();
+      } catch (error) {
+        if (closed || !isPassing(error)) throw error;
+      }
+      await pause(waitMs);
+    }
+  }
+
+  /** To every handler in turn. One that throws is detached; when none is left, nothing is committed any more. */
+  async function hand(event: RoomEvent): Promise<void> {
+    for (const attached of handlers) {
+      try {
+        await attached.handler(event);
+      } catch (error) {
+        handlers.delete(attached);
+        attached.settle(error);
+        failed = handlers.size === 0;
+      }
+    }
+    if (handlers.size === 0) tasks.length = 0;
+  }
+
+  async function deliver(placed: Placed<Item>): Promise<void> {
+    const { facts, at } = placed.item;
+    try {
+      const event = toEvent(facts, placed.seq, at);
+      if (await redactions.admits(event)) await hand(event);
+    } catch (error) {
+      drop(error);
+    }
+    if (failed) return;
+    if (facts.sender !== core.identity.endpoint) core.countFrame();
+    await core.append(sequencer.commit(placed));
+  }
+
+  function drop(error: unknown): void {
+    if (hasCode(error, "epoch.no_key")) core.counter.count("no-key");
+    else if (isAppError(error) && /^(?:frame|epoch|pin)\./.test(error.code)) core.dropped(error);
+    else throw error;
+  }
+
+  const sayGaps = (gaps: readonly Gap[]) => core.missed(gaps);
+
+  /** One frame, from wherever, to its place in the order. */
+  async function take(arrival: Arrival, own: OwnFrame | undefined, origin: Origin): Promise<void> {
+    try {
+      const parsed = own === undefined ? parseFrame(arrival.bytes) : undefined;
+      const place: Place = own === undefined ? placeOf(parsed as ParsedFrame, arrival.seq) : { key: own.key, epoch: own.epoch, counter: own.counter, seq: arrival.seq };
+      const old = sequencer.isOld(place);
+      if (old !== undefined) repeated(old);
+      else {
+        const facts = own === undefined ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin))) : ownFacts(core, own);
+        const offer = sequencer.offer(place, { facts, at: arrival.at });
+        sayGaps(offer.gaps);
+        for (const placed of offer.ready) await deliver(placed);
+        if (offer.verdict === "held") await repair();
+        if (offer.verdict === "deliver" || offer.verdict === "held") return;
+      }
+    } catch (error) {
+      drop(error);
+    }
+    if (arrival.seq !== undefined && !failed) await core.append(sequencer.pass(arrival.seq));
+  }
+
+  function repeated(verdict: "replay" | "repeated" | "deliver" | "held"): void {
+    if (verdict === "replay" && !overlapping) core.dropped(new AppError("frame.replayed"));
+    else core.counter.count("repeated");
+  }
+
+  /** Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. */
+  async function repair(): Promise<void> {
+    if (gapTimer !== undefined) return;
+    gapTimer = setTimeout(() => enqueue(endOfWait), gapWaitMs);
+    unref(gapTimer);
+    await readStored(core.memory.cursor ?? 0);
+  }
+
+  async function endOfWait(): Promise<void> {
+    gapTimer = undefined;
+    if (!sequencer.holding) return;
+    await readStored(core.memory.cursor ?? 0);
+    const { ready, gaps } = sequencer.giveUp();
+    sayGaps(gaps);
+    for (const placed of ready) await deliver(placed);
+  }
+
+  /** Reads history after `from` and takes in every frame of it. */
+  async function readStored(from: number): Promise<void> {
+    await patiently(async () => {
+      for await (const page of readHistoryPages(deps.api, core.id, from)) {
+        checkEnd(page, from);
+        for (const stored of page.frames) {
+          received = Math.max(received, stored.seq);
+          await take({ bytes: fromBase64url(stored.frame), subject: core.info.subjects.subscribe, seq: stored.seq, previous: stored.previous, at: stored.at }, undefined, "stored");
+          if (handlers.size === 0) return;
+        }
+      }
+    });
+  }
+
+  /** History ends before what was delivered: it was cut back (an old backup, or a lie). Said, and followed from there: counters drop what comes again. */
+  function checkEnd(page: HistoryPage, from: number): void {
+    if (page.lastSeq >= from) return;
+    received = page.lastSeq;
+    core.memory.cursor = page.lastSeq;
+    core.memory.high = page.lastSeq;
+    core.dropped(new AppError("frame.gap", { count: "Some", sender: core.info.name }));
+  }
+
+  async function takeLive(arrival: Arrival, own: OwnFrame | undefined): Promise<void> {
+    if (!persists()) return take({ bytes: arrival.bytes, subject: arrival.subject, seq: undefined, previous: undefined }, own, "live");
+    if (arrival.seq === undefined || arrival.previous === undefined) {
+      core.dropped(new AppError("frame.misplaced", { expected: "the room's stream", observed: "a message without a sequence" }));
+      return;
+    }
+    if (arrival.previous > received) await readStored(received);
+    received = Math.max(received, arrival.seq);
+    await take(arrival, own, "live");
+  }
+
+  /** What an explicit `start` or `last` shows: history as it is, whatever was delivered before. */
+  async function replayTo(attached: Attached, pages: AsyncIterable<HistoryPage> | Iterable<HistoryPage>): Promise<void> {
+    const seen = new Set<string>();
+    const finder = createGapFinder();
+    for await (const page of pages) {
+      for (const stored of page.frames) {
+        try {
+          const parsed = parseFrame(fromBase64url(stored.frame));
+          const place = placeOf(parsed, stored.seq);
+          const name = `${place.key}/${place.counter}`;
+          if (seen.has(name)) continue;
+          seen.add(name);
+          const opened = await deps.opener.open(parsed, "stored");
+          finder.saw(place);
+          const event = toEvent(factsOf(opened), stored.seq, stored.at);
+          if (await redactions.admits(event)) await attached.handler(event);
+          await core.append(sequencer.commit(place));
+        } catch (error) {
+          drop(error);
+        }
+        received = Math.max(received, stored.seq);
+      }
+    }
+    sayGaps(finder.gaps());
+  }
+
+  async function start(attached: Attached, since: Since): Promise<void> {
+    await deps.listen();
+    if (!persists()) {
+      sequencer.float(core.memory.epoch);
+      return;
+    }
+    if (since === "now") {
+      const { lastSeq } = await core.refresh();
+      sequencer.float(core.memory.epoch);
+      received = lastSeq;
+      await core.append(sequencer.pass(lastSeq));
+    } else if (since === "start") {
+      await replayTo(attached, readHistoryPages(deps.api, core.id, 0));
+    } else if (since !== "cursor") {
+      sequencer.float(core.memory.epoch);
+      await replayTo(attached, [await readLastFrames(deps.api, core.id, since.last)]);
+    } else {
+      core.memory.cursor ??= 0;
+      received = core.memory.cursor;
+    }
+    await readStored(received);
+  }
+
+  return {
+    get active() {
+      return handlers.size > 0;
+    },
+    async attach(handler, since) {
+      let settle: Attached["settle"] = () => undefined;
+      const done = new Promise<void>((resolve, reject) => {
+        settle = (error) => (error === undefined ? resolve() : reject(error));
+      });
+      const attached: Attached = { handler, settle };
+      const first = handlers.size === 0;
+      failed = false;
+      handlers.add(attached);
+      await new Promise<void>((resolve, reject) => {
+        enqueue(async () => {
+          try {
+            if (first) await start(attached, since);
+            resolve();
+          } catch (error) {
+            handlers.delete(attached);
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+      });
+      return {
+        done,
+        async close() {
+          handlers.delete(attached);
+          if (handlers.size === 0) tasks.length = 0;
+          await running;
+          await core.save();
+          settle();
+        },
+      };
+    },
+    arrive: (arrival, own) => enqueue(() => takeLive(arrival, own)),
+    reconnected: () => enqueue(() => (persists() ? readStored(received) : undefined)),
+    overlap(on) {
+      overlapping = on;
+    },
+    async close() {
+      closed = true;
+      stopEpochs();
+      clearTimeout(gapTimer);
+      end(undefined);
+      await running;
+    },
+  };
+}
+
+function ownFacts(core: RoomCore, own: OwnFrame): FrameFacts {
+  const handle = core.book.top?.members.get(core.identity.endpoint)?.handle;
+  return { id: own.id, type: own.type, epoch: own.epoch, sender: core.identity.endpoint, handle, authenticated: core.policy.sign || own.type !== "msg", payload: own.payload, blob: own.blob };
+}

@@ -1,0 +1,330 @@
+/**
+ * Sending: frames leave in the order of the calls, many at once, and each is confirmed or said to be unconfirmed.
+ *
+ * Invariant: a frame is sealed once and its bytes never change, so sending it again is harmless (receivers drop doubles by stream and counter).
+ * In a room that persists, the echo on the output subject is the acknowledgement; without it history is asked, and what is not there is sent
+ * again in order before anything newer. In a room that keeps nothing, the server's answer to a flush is all there is to know.
+ */
+import { AppError, limits, type BlobHash } from "@althing/contract";
+import { createFrameSealer, toBase64url, type FrameType } from "@althing/crypto";
+import { isPassing, type Api } from "./api.ts";
+import { pause, unref, type BusLink } from "./bus-link.ts";
+import { readHistoryPages } from "./history-pages.ts";
+import { encodePayload, type Payload } from "./payload.ts";
+import { newMessageId } from "./message-id.ts";
+import type { RoomCore } from "./room-core.ts";
+import type { Arrival, RoomWire } from "./room-wire.ts";
+
+export interface Sent {
+  readonly id: string;
+  /** Sequence in the room's history; absent where nothing is kept. */
+  readonly seq?: number;
+  /** Node that carried it. */
+  readonly node?: string;
+}
+
+/** A frame of one's own, known without opening it again. */
+export interface OwnFrame {
+  readonly id: string;
+  readonly type: FrameType;
+  readonly epoch: number;
+  readonly key: string;
+  readonly counter: number;
+  readonly payload: Payload;
+  readonly blob: { readonly hash: BlobHash; readonly bytes: number } | undefined;
+}
+
+export interface Outgoing {
+  readonly type: FrameType;
+  readonly payload: Payload;
+  readonly blob?: { readonly hash: BlobHash; readonly bytes: number };
+  readonly id?: string;
+}
+
+export interface Outbox {
+  send(outgoing: Outgoing): Promise<Sent>;
+  /** Is this arrival the echo of a frame of this outbox? */
+  echoed(arrival: Arrival): OwnFrame | undefined;
+  /** The connection is new: whatever is unconfirmed is settled. */
+  reconnected(): void;
+  /** The server refused a publish of this room. */
+  refused(): void;
+  close(error: AppError): void;
+}
+
+export interface OutboxDeps {
+  readonly core: RoomCore;
+  readonly wire: RoomWire;
+  readonly bus: BusLink;
+  readonly api: Api;
+  readonly rekey: () => Promise<void>;
+  /** Makes sure that the room is heard: echoes are acknowledgements. */
+  readonly listen: () => Promise<void>;
+}
+
+interface Item extends Outgoing {
+  readonly id: string;
+  readonly bornMs: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly resolve: (sent: Sent) => void;
+  readonly reject: (error: unknown) => void;
+  bytes?: Uint8Array<ArrayBuffer>;
+  own?: OwnFrame;
+  sentMs: number;
+  attempts: number;
+}
+
+/** Frames under way at most; enough for the throughput of one connection, little enough to send again. */
+const windowMax = 1_024;
+/** Frames sealed in one go, about ten milliseconds of work. */
+const burstMax = 128;
+/** What a frame adds to its payload is less than this. */
+const frameOverheadMaxBytes = 1_024;
+const attemptsMax = 6;
+/** A hub that restarts, a node that is replaced: within this time it counts as the same send. */
+const giveUpMs = 30_000;
+
+export function createOutbox(deps: OutboxDeps): Outbox {
+  const { core, wire } = deps;
+  const queue: Item[] = [];
+  const underWay = new Map<bigint | string, Item>();
+  let sealer: ReturnType<typeof createFrameSealer> | undefined;
+  let sealerEpoch = -1;
+  let streamKey = "";
+  let draining = false;
+  let launched = 0;
+  let settling: Promise<void> | undefined;
+  let flushing = false;
+  let wake: (() => void) | undefined;
+  let watchdog: ReturnType<typeof setInterval> | undefined;
+  let floorSeq = 0;
+  let closed: AppError | undefined;
+
+  const persists = () => core.policy.persist;
+  /** The last eight bytes where they are signature or authentication tag, as good as random; else the whole frame. */
+  const keyOf = (bytes: Uint8Array) => (core.policy.sign || core.policy.encrypt ? tailOf(bytes) : toBase64url(bytes));
+  const room = () => new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const settleOne = (item: Item, error: unknown, seq?: number) => {
+    if (item.bytes !== undefined) underWay.delete(keyOf(item.bytes));
+    if (error === undefined) {
+      const node = deps.bus.current?.session.node;
+      item.resolve({ id: item.id, ...(seq === undefined ? {} : { seq }), ...(node === undefined ? {} : { node }) });
+    } else {
+      // Its counter stays unused by others: later frames take a new stream, so that receivers do not miss what was never sent.
+      sealer = undefined;
+      item.reject(error);
+    }
+    if (underWay.size === 0) clearInterval(watchdog);
+    wake?.();
+    wake = undefined;
+  };
+  const unconfirmed = (cause: unknown) => new AppError("client.send_unconfirmed", { timeoutMs: giveUpMs }, { cause });
+
+  /** Everything a frame may not leave without. */
+  async function prepare(): Promise<void> {
+    if (core.stopped !== undefined) throw core.stopped;
+    if (deps.bus.current === undefined) await deps.bus.connect();
+    if (persists() && !wire.listening) await deps.listen();
+    if (core.stale) await core.refresh();
+    while (core.rekeyDue) {
+      await deps.rekey();
+      if (core.rekeyDue) await core.refresh();
+    }
+    if (core.stopped !== undefined) throw core.stopped;
+    if (sealer !== undefined && sealerEpoch === core.memory.epoch) return;
+    // Frames of the epoch before settle first: order for each sender holds across the change of stream.
+    while (underWay.size > 0) await room();
+    const epoch = await core.sealKey();
+    const stream = crypto.getRandomValues(new Uint8Array(16));
+    sealerEpoch = core.memory.epoch;
+    sealer = createFrameSealer({ identity: core.identity, room: core.id, subject: core.info.subjects.subscribe, policy: core.policy, epoch, stream });
+    streamKey = `${core.identity.endpoint}/${toBase64url(stream)}`;
+    floorSeq = Math.max(floorSeq, core.info.lastSeq);
+  }
+
+  const isReady = () =>
+    sealer !== undefined && sealerEpoch === core.memory.epoch && core.stopped === undefined && !core.stale && !core.rekeyDue && deps.bus.current !== undefined && (!persists() || wire.listening);
+
+  async function drain(): Promise<void> {
+    draining = true;
+    try {
+      while (queue.length > 0) {
+        if (settling !== undefined) await settling;
+        if (closed !== undefined) throw closed;
+        if (underWay.size >= windowMax) {
+          await room();
+          continue;
+        }
+        if (!isReady()) {
+          await prepareWithin(queue[0]);
+          continue;
+        }
+        const item = queue.shift();
+        const pending = item === undefined ? undefined : launch(item);
+        if (pending !== undefined) await pending;
+        // Without an await between them, frames leave in few large writes; now and then the loop lets echoes in.
+        else if ((launched += 1) % burstMax === 0) await pause(0);
+      }
+    } catch (error) {
+      for (const item of queue.splice(0)) settleOne(item, error);
+    } finally {
+      draining = false;
+    }
+  }
+
+  /** A short absence of the instance is waited for. */
+  async function prepareWithin(item: Item | undefined): Promise<void> {
+    try {
+      await prepare();
+    } catch (error) {
+      if (!isPassing(error) || item === undefined || performance.now() - item.bornMs > giveUpMs) throw error;
+      await pause(100);
+    }
+  }
+
+  function launch(item: Item): Promise<void> | void {
+    if (sealer === undefined) {
+      queue.unshift(item);
+      return;
+    }
+    const counter = sealer.counter;
+    const sealed = sealer.seal({ type: item.type, id: item.id, payload: item.body, ...(item.blob === undefined ? {} : { blob: item.blob }) });
+    item.own = { id: item.id, type: item.type, epoch: sealerEpoch, key: streamKey, counter, payload: item.payload, blob: item.blob };
+    core.countFrame();
+    if (sealed instanceof Promise) return sealed.then((bytes) => publish(item, bytes));
+    publish(item, sealed);
+  }
+
+  function publish(item: Item, bytes: Uint8Array<ArrayBuffer>): void {
+    item.bytes = bytes;
+    underWay.set(keyOf(bytes), item);
+    if (underWay.size === 1) startWatchdog();
+    transmit(item);
+    if (!persists()) void flushAll();
+  }
+
+  function transmit(item: Item): void {
+    item.sentMs = performance.now();
+    item.attempts += 1;
+    try {
+      if (item.bytes !== undefined) wire.publish(item.bytes);
+    } catch {
+      // Not connected: `reconnected` settles what is under way.
+    }
+  }
+
+  /** One flush at a time confirms all that were published before it. */
+  async function flushAll(): Promise<void> {
+    if (flushing) return;
+    flushing = true;
+    try {
+      while (underWay.size > 0 && settling === undefined) {
+        const batch = [...underWay.values()];
+        const refusals = wire.refusals;
+        await wire.flush();
+        if (wire.refusals !== refusals) throw new AppError("auth.forbidden", { permission: "room.send", who: "An owner of the room" });
+        for (const item of batch) settleOne(item, undefined);
+      }
+    } catch {
+      settle();
+    } finally {
+      flushing = false;
+    }
+  }
+
+  function startWatchdog(): void {
+    clearInterval(watchdog);
+    watchdog = setInterval(() => {
+      const oldest = underWay.values().next().value;
+      if (oldest !== undefined && persists() && performance.now() - oldest.sentMs > limits.echoTimeoutMs) settle();
+    }, limits.echoTimeoutMs / 4);
+    unref(watchdog);
+  }
+
+  function settle(): void {
+    if (underWay.size === 0 || closed !== undefined) return;
+    settling ??= settleAll().finally(() => {
+      settling = undefined;
+      if (!persists() && underWay.size > 0) void flushAll();
+    });
+  }
+
+  /** Which of those under way arrived, and the others once more, in order. */
+  async function settleAll(): Promise<void> {
+    for (let waitMs = 20; underWay.size > 0 && closed === undefined; waitMs = Math.min(waitMs * 2, 1_000)) {
+      dropExpired();
+      try {
+        await deps.bus.ready();
+        if (!wire.listening) await deps.listen();
+        if (persists()) await confirmFromHistory();
+        for (const item of underWay.values()) transmit(item);
+        await wire.flush();
+        return;
+      } catch (error) {
+        if (isFinal(error)) {
+          for (const item of underWay.values()) settleOne(item, error);
+          return;
+        }
+        await pause(waitMs);
+      }
+    }
+  }
+
+  function dropExpired(): void {
+    for (const item of underWay.values()) {
+      if (item.attempts >= attemptsMax || performance.now() - item.bornMs > giveUpMs) settleOne(item, unconfirmed(undefined));
+    }
+  }
+
+  async function confirmFromHistory(): Promise<void> {
+    const wanted = new Map([...underWay.values()].flatMap((item) => (item.bytes === undefined ? [] : [[toBase64url(item.bytes), item] as const])));
+    for await (const page of readHistoryPages(deps.api, core.id, floorSeq)) {
+      for (const frame of page.frames) {
+        const item = wanted.get(frame.frame);
+        if (item !== undefined) settleOne(item, undefined, frame.seq);
+      }
+    }
+  }
+
+  return {
+    send(outgoing) {
+      if (closed !== undefined) return Promise.reject(closed);
+      const body = encodePayload(outgoing.payload);
+      if (body.length > limits.frameMaxBytes - frameOverheadMaxBytes) {
+        return Promise.reject(new AppError("frame.too_large", { limit: limits.frameMaxBytes - frameOverheadMaxBytes }));
+      }
+      return new Promise((resolve, reject) => {
+        queue.push({ ...outgoing, id: outgoing.id ?? newMessageId(Date.now()), body, bornMs: performance.now(), resolve, reject, sentMs: 0, attempts: 0 });
+        if (!draining) void drain();
+      });
+    },
+    echoed(arrival) {
+      if (underWay.size === 0 || arrival.bytes.length < 8) return undefined;
+      const item = underWay.get(keyOf(arrival.bytes));
+      if (item?.bytes?.length !== arrival.bytes.length) return undefined;
+      if (persists() && arrival.seq !== undefined) {
+        if (underWay.values().next().value === item) floorSeq = Math.max(floorSeq, arrival.seq);
+        settleOne(item, undefined, arrival.seq);
+      }
+      return item.own;
+    },
+    reconnected: settle,
+    refused: () => void setTimeout(settle, 25),
+    close(error) {
+      closed = error;
+      clearInterval(watchdog);
+      for (const item of [...queue.splice(0), ...underWay.values()]) settleOne(item, error);
+    },
+  };
+}
+
+/** Refusals that sending again does not mend. */
+function isFinal(error: unknown): boolean {
+  return error instanceof AppError && !isPassing(error) && error.code !== "nats.unavailable" && error.code !== "client.bad_answer";
+}
+
+function tailOf(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 8, 8).getBigUint64(0);
+}

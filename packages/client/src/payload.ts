@@ -1,0 +1,77 @@
+/**
+ * What is inside a frame's payload: a content type, the content, and the key of a blob the frame refers to.
+ *
+ * Invariant: deterministic CBOR, one map; the blob's key travels only here, under the room's encryption, while its hash is in the frame's header. A
+ * payload that cannot be read is a malformed frame, not a crash.
+ */
+import { AppError } from "@althing/contract";
+import { decodeCbor, encodeCbor, utf8 } from "@althing/crypto";
+
+export interface Payload {
+  readonly contentType: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly blobKey?: Uint8Array<ArrayBuffer>;
+}
+
+/** Content of `redact` frames: which message, and why. */
+export interface Redaction {
+  readonly target: string;
+  readonly reason: string;
+}
+
+const textTypes = /^(?:text\/|application\/json\b)/;
+const contentTypePattern = /^[a-z0-9.+-]{1,64}\/[a-z0-9.+-]{1,64}(?:; ?[a-z]+=[a-z0-9-]{1,32})?$/;
+
+export function encodePayload(payload: Payload): Uint8Array<ArrayBuffer> {
+  if (!contentTypePattern.test(payload.contentType)) throw new AppError("frame.malformed", { detail: "the content type has a wrong form" });
+  return encodeCbor({
+    body: payload.bytes,
+    type: payload.contentType,
+    ...(payload.blobKey === undefined ? {} : { blobKey: payload.blobKey }),
+  });
+}
+
+/** @throws {frame.malformed} not the map this file writes */
+export function decodePayload(bytes: Uint8Array<ArrayBuffer>): Payload {
+  let value: unknown;
+  try {
+    value = decodeCbor(bytes);
+  } catch (cause) {
+    throw new AppError("frame.malformed", { detail: "the payload is not canonical CBOR" }, { cause });
+  }
+  const map = fieldsOf(value);
+  const { body, type, blobKey } = map;
+  const wellFormed = body instanceof Uint8Array && typeof type === "string" && contentTypePattern.test(type) && (blobKey === undefined || blobKey instanceof Uint8Array);
+  if (!wellFormed) throw new AppError("frame.malformed", { detail: "the payload has other fields than body, type, blobKey" });
+  return {
+    contentType: type,
+    bytes: new Uint8Array(body),
+    ...(blobKey === undefined ? {} : { blobKey: new Uint8Array(blobKey) }),
+  };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, field]) => [String(key), field]));
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** The text of a payload that says it is text, else `undefined`. */
+export function textOf(payload: Payload): string | undefined {
+  return textTypes.test(payload.contentType) ? new TextDecoder().decode(payload.bytes) : undefined;
+}
+
+export function encodeRedaction(redaction: Redaction): Payload {
+  return { contentType: "application/json", bytes: utf8(JSON.stringify(redaction)) };
+}
+
+export function decodeRedaction(payload: Payload): Redaction {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(payload.bytes));
+    if (typeof value === "object" && value !== null && "target" in value && "reason" in value && typeof value.target === "string" && typeof value.reason === "string") {
+      return { target: value.target, reason: value.reason };
+    }
+  } catch (cause) {
+    throw new AppError("frame.malformed", { detail: "a redaction is not JSON" }, { cause });
+  }
+  throw new AppError("frame.malformed", { detail: "a redaction names no message" });
+}

@@ -1,0 +1,76 @@
+/**
+ * What differs between Node and a browser, as one interface: HTTP, the NATS transport, and the session key that authenticates it.
+ *
+ * Invariant: everything else in this package is the same source in both places; `#platform` picks the implementation.
+ */
+import type { NatsConnection } from "@nats-io/nats-core";
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+  /** An answer with more bytes than this is refused. */
+  readonly maxBytes: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfterSeconds: number | undefined;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** Redirects are never followed; where their status cannot be seen it is 302. A failure before an answer is an `HttpFailure`. */
+export interface Http {
+  send(request: HttpRequest): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/** No answer came. `sent`: the request may have reached the server, so only a safe or idempotent one may be repeated. */
+export class HttpFailure extends Error {
+  readonly sent: boolean;
+
+  constructor(message: string, sent: boolean, cause: unknown) {
+    super(message, { cause });
+    this.name = "HttpFailure";
+    this.sent = sent;
+  }
+}
+
+/** More bytes came than an answer may have; the rest was not read. */
+export class HttpOversize extends Error {
+  constructor(maxBytes: number) {
+    super(`an answer of more than ${maxBytes} bytes`);
+    this.name = "HttpOversize";
+  }
+}
+
+/** An ephemeral NATS key: admitted by a signed request, used for one connection, never stored. */
+export interface SessionKey {
+  readonly nkey: string;
+  /** Signs the server's nonce with the ephemeral key; the identity never signs bytes that a server chose. */
+  readonly authenticator: (nonce?: string) => { nkey: string; sig: string };
+}
+
+export interface BusTarget {
+  readonly apiUrl: string;
+  /** Addresses for TCP clients, checked; unused where only WebSockets exist. */
+  readonly nats: readonly string[];
+  readonly inboxPrefix: string;
+  readonly key: SessionKey;
+  readonly ca: string | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface BusConnectionResult {
+  readonly connection: NatsConnection;
+  readonly url: string;
+}
+
+export interface Platform {
+  createHttp(options: { readonly ca?: string | undefined }): Http;
+  createSessionKey(): SessionKey;
+  connectBus(target: BusTarget): Promise<BusConnectionResult>;
+}

@@ -1,0 +1,255 @@
+/**
+ * One room as the application holds it: wire, outbox, inbox and membership put together.
+ *
+ * Invariant: a handle exists only for a room whose record was verified (or that has none); its `info` is the server's word, its `members` are not.
+ */
+import { AppError, type EndpointId, type Handle, type PublicIdentity, type Room, type RoomId, type RoomName, type RoomRole, type RouteResponse } from "@althing/contract";
+import { fromBase64url, parseFrame, utf8, type FrameType } from "@althing/crypto";
+import { isPassing, type Api } from "./api.ts";
+import type { BusLink, Link } from "./bus-link.ts";
+import { createGapFinder } from "./gap-finder.ts";
+import { readHistoryPages, readLastFrames } from "./history-pages.ts";
+import { createInbox, type RoomHandler, type RoomSubscription, type Since } from "./inbox.ts";
+import { createMembership } from "./membership.ts";
+import { createOutbox, type Sent } from "./outbox.ts";
+import { encodeRedaction } from "./payload.ts";
+import { createRedactions } from "./redactions.ts";
+import type { RoomCore } from "./room-core.ts";
+import type { Member } from "./room-directory.ts";
+import { factsOf, redactEvent, toEvent, type BlobLink, type MessageEvent, type RoomEvent } from "./room-events.ts";
+import { createRoomOpener, placeOf } from "./room-opener.ts";
+import { createRoomWire } from "./room-wire.ts";
+
+/** Somebody who asked to be let in. */
+export type JoinRequest = RouteResponse<"rooms.requests">["requests"][number];
+
+export interface SendOptions {
+  /** Default: `text/plain` for strings, `application/octet-stream` for bytes. */
+  readonly contentType?: string;
+  readonly type?: FrameType;
+  readonly blob?: BlobLink;
+  /** ULID of a send that was not confirmed, to send the same message again. */
+  readonly id?: string;
+}
+
+export interface HistoryOptions {
+  /** The last so many. */
+  readonly last?: number;
+  /** From the frame after this sequence. */
+  readonly after?: number;
+  /** At most so many frames; default 200. */
+  readonly limit?: number;
+}
+
+export interface RoomHandle {
+  readonly id: RoomId;
+  readonly name: RoomName;
+  info(): Promise<Room>;
+  /**
+   * Resolves when a persisted room's stream has the message, or when the server has read it where nothing is kept.
+   *
+   * @throws {client.send_unconfirmed} {frame.too_large} {epoch.forged} {epoch.forked} {epoch.rolled_back}
+   */
+  send(content: string | Uint8Array, options?: SendOptions): Promise<Sent>;
+  subscribe(handler: RoomHandler, options?: { readonly since?: Since }): Promise<RoomSubscription>;
+  /** Messages as history has them, redactions applied; does not touch cursors. */
+  history(options?: HistoryOptions): Promise<RoomEvent[]>;
+  members(): Promise<Member[]>;
+  invite(who: Handle | EndpointId | string, role?: RoomRole): Promise<void>;
+  kick(who: Handle | EndpointId | string): Promise<void>;
+  setRole(who: Handle | EndpointId | string, role: RoomRole): Promise<void>;
+  leave(): Promise<void>;
+  rekey(): Promise<void>;
+  requests(): Promise<JoinRequest[]>;
+  /** Lets somebody in who asked: an invitation, as a plain member. */
+  admit(endpoint: EndpointId): Promise<void>;
+  decline(endpoint: EndpointId): Promise<void>;
+  delete(): Promise<void>;
+  /** Signed word that a message should not be shown. */
+  redact(messageId: string, reason: string): Promise<Sent>;
+  safetyNumber(who: Handle | EndpointId | string): Promise<string>;
+  /** Dropped frames by code, since this handle was opened. */
+  stats(): Readonly<Record<string, number>>;
+}
+
+/** What the client keeps for a handle. */
+export interface OpenRoom {
+  readonly handle: RoomHandle;
+  readonly core: RoomCore;
+  linked(link: Link, previous: Link | undefined): Promise<void>;
+  refused(subject: string): void;
+  noticed(): void;
+  close(error: AppError): Promise<void>;
+}
+
+export interface OpenRoomDeps {
+  readonly core: RoomCore;
+  readonly api: Api;
+  readonly bus: BusLink;
+  readonly now: () => number;
+  readonly identityOf: (who: Handle | EndpointId | string) => Promise<PublicIdentity>;
+  readonly safetyNumber: (who: Handle | EndpointId | string) => Promise<string>;
+  readonly onGone: () => void;
+}
+
+export function openRoom(deps: OpenRoomDeps): OpenRoom {
+  const { core, api, bus } = deps;
+  const params = { room: core.id };
+  const opener = createRoomOpener(core, deps.identityOf);
+  const wire = createRoomWire({
+    bus,
+    room: core.id,
+    subjects: () => core.info.subjects,
+    onArrival(arrival) {
+      const own = outbox.echoed(arrival);
+      if (inbox.active) inbox.arrive(arrival, own);
+    },
+  });
+  let listening: Promise<void> | undefined;
+  const listen = () => {
+    if (wire.listening) return Promise.resolve();
+    listening ??= bus
+      .connect()
+      .then((link) => wire.listen(link))
+      .finally(() => {
+        listening = undefined;
+      });
+    return listening;
+  };
+  const membership = createMembership({ core, api, now: deps.now, identityOf: deps.identityOf });
+  const outbox = createOutbox({ core, wire, bus, api, listen, rekey: () => membership.rekey(true) });
+  const inbox = createInbox({ core, api, opener, listen });
+  const endpointOfMember = async (who: Handle | EndpointId | string): Promise<EndpointId> => {
+    const top = core.book.top?.record.members ?? (await core.directory.list());
+    const found = top.find((member) => member.handle === who || member.endpoint === who);
+    if (found === undefined) throw new AppError("room.not_member", { handle: who });
+    return found.endpoint;
+  };
+
+  const handle: RoomHandle = {
+    id: core.id,
+    name: core.info.name,
+    info: () => core.refresh(),
+    async send(content, options = {}) {
+      const text = typeof content === "string";
+      const { blob } = options;
+      return outbox.send({
+        type: options.type ?? "msg",
+        ...(options.id === undefined ? {} : { id: options.id }),
+        ...(blob === undefined ? {} : { blob: { hash: blob.hash, bytes: blob.bytes } }),
+        payload: {
+          contentType: options.contentType ?? (text ? "text/plain" : "application/octet-stream"),
+          bytes: text ? utf8(content) : new Uint8Array(content),
+          ...(blob === undefined ? {} : { blobKey: fromBase64url(blob.key) }),
+        },
+      });
+    },
+    subscribe: (handler, options = {}) => inbox.attach(handler, options.since ?? "cursor"),
+    history: (options = {}) => readHistory(deps, options),
+    members: () => core.directory.list(),
+    invite: (who, role = "member") => membership.invite(who as Handle, role),
+    kick: async (who) => membership.kick(await endpointOfMember(who)),
+    setRole: async (who, role) => membership.setRole(await endpointOfMember(who), role),
+    async leave() {
+      await api.call("rooms.leave", { params, body: {} });
+      deps.onGone();
+    },
+    rekey: () => membership.rekey(false),
+    requests: async () => (await api.call("rooms.requests", { params })).requests,
+    admit: (endpoint) => membership.invite(endpoint, "member"),
+    decline: (endpoint) => api.call("rooms.decline", { params, body: { endpoint } }),
+    async delete() {
+      await api.call("rooms.delete", { params });
+      deps.onGone();
+    },
+    redact: (target, reason) => outbox.send({ type: "redact", payload: encodeRedaction({ target, reason }) }),
+    safetyNumber: deps.safetyNumber,
+    stats: () => ({ ...core.counter.stats }),
+  };
+
+  return {
+    handle,
+    core,
+    async linked(link, previous) {
+      if (!inbox.active && !wire.heard) return outbox.reconnected();
+      if (previous === undefined) core.invalidate();
+      inbox.overlap(true);
+      try {
+        await wire.listen(link);
+      } finally {
+        setTimeout(() => inbox.overlap(false), overlapMs);
+      }
+      if (previous !== undefined) return;
+      inbox.reconnected();
+      outbox.reconnected();
+    },
+    refused(subject) {
+      if (subject !== core.info.subjects.publish) return;
+      wire.refusals += 1;
+      outbox.refused();
+    },
+    noticed() {
+      core.invalidate();
+      core.directory.forget();
+      if (inbox.active) core.refresh().catch((error: unknown) => (isPassing(error) ? undefined : core.invalidate()));
+    },
+    async close(error) {
+      outbox.close(error);
+      await inbox.close();
+      wire.stop();
+      await core.save();
+    },
+  };
+}
+
+/** Long enough for what both connections of a renewal carry. */
+const overlapMs = 2_000;
+
+/** Verified events of a stretch of history; repeated frames once, redacted messages without their content. */
+async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise<RoomEvent[]> {
+  const { core, api } = deps;
+  const opener = createRoomOpener(core, deps.identityOf);
+  const redactions = createRedactions(core);
+  const events: RoomEvent[] = [];
+  const seen = new Set<string>();
+  const finder = createGapFinder();
+  const limit = options.limit ?? 200;
+  const pages = options.last === undefined ? readHistoryPages(api, core.id, options.after ?? 0, Math.min(limit, 1_000)) : [await readLastFrames(api, core.id, options.last)];
+  for await (const page of pages) {
+    for (const stored of page.frames) {
+      try {
+        const parsed = parseFrame(fromBase64url(stored.frame));
+        const place = placeOf(parsed, stored.seq);
+        const name = `${place.key}/${place.counter}`;
+        if (seen.has(name)) continue;
+        const event = toEvent(factsOf(await opener.open(parsed, "stored")), stored.seq, stored.at);
+        seen.add(name);
+        finder.saw(place);
+        if (await redactions.admits(event)) events.push(event);
+      } catch (error) {
+        countOrThrow(core, error);
+      }
+    }
+    if (options.last === undefined && events.length >= limit) break;
+  }
+  core.missed(finder.gaps());
+  return applyRedactions(options.last === undefined ? events.slice(0, limit) : events);
+}
+
+function countOrThrow(core: RoomCore, error: unknown): void {
+  if (!(error instanceof AppError)) throw error;
+  if (error.code === "epoch.no_key") core.counter.count("no-key");
+  else if (/^(?:frame|epoch|pin)\./.test(error.code)) core.dropped(error);
+  else throw error;
+}
+
+function applyRedactions(events: readonly RoomEvent[]): RoomEvent[] {
+  const redacted = new Map<string, { by: EndpointId; reason: string }>();
+  for (const event of events) {
+    if (event.kind === "control" && event.target !== undefined) redacted.set(event.target, { by: event.sender, reason: event.reason ?? "" });
+  }
+  return events.map((event) => {
+    const why = event.kind === "message" ? redacted.get(event.id) : undefined;
+    return why === undefined ? event : redactEvent(event as MessageEvent, why.by, why.reason);
+  });
+}

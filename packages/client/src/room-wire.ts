@@ -1,0 +1,114 @@
+/**
+ * A room's subscription on NATS: raw messages in, raw bytes out, across reconnects.
+ *
+ * Invariant: a permission violation right after a change of membership is the node's access list catching up, so it is retried for at most
+ * `limits.aclCatchUpMs`; afterwards it is an answer. Reply subjects are neither set nor answered.
+ */
+import { AppError, echoHeaders, limits, type RoomId } from "@althing/contract";
+import type { Msg, Subscription } from "@nats-io/nats-core";
+import { pause, type BusLink, type Link } from "./bus-link.ts";
+
+/** A frame as it came. `seq` and `previous` are absent in rooms that keep nothing. */
+export interface Arrival {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly subject: string;
+  readonly seq: number | undefined;
+  readonly previous: number | undefined;
+  readonly at?: string;
+}
+
+export interface RoomWire {
+  /** Starts or renews the subscription; resolves when the server has it. @throws {auth.forbidden} the access list refuses it */
+  listen(link: Link): Promise<void>;
+  readonly listening: boolean;
+  /** Was the room ever listened to by this client? */
+  readonly heard: boolean;
+  /** @throws {nats.unavailable} not connected */
+  publish(bytes: Uint8Array): void;
+  /** Resolves when the server has read everything published so far. */
+  flush(): Promise<void>;
+  /** Grows with each publish of this room that the server refused. */
+  refusals: number;
+  stop(): void;
+}
+
+export interface RoomWireDeps {
+  readonly bus: BusLink;
+  readonly room: RoomId;
+  readonly subjects: () => { readonly publish: string; readonly subscribe: string };
+  readonly onArrival: (arrival: Arrival) => void;
+}
+
+export function createRoomWire(deps: RoomWireDeps): RoomWire {
+  let subscription: Subscription | undefined;
+  let on: Link | undefined;
+
+  async function subscribeOnce(link: Link): Promise<boolean> {
+    const subject = deps.subjects().subscribe;
+    let refused = false;
+    const fresh = link.connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) deps.onArrival(toArrival(message));
+        else {
+          refused = true;
+          if (subscription === fresh) subscription = undefined;
+        }
+      },
+    });
+    await link.connection.flush();
+    if (refused) return false;
+    const old = subscription;
+    subscription = fresh;
+    on = link;
+    if (old !== undefined && !old.isClosed()) old.unsubscribe();
+    return true;
+  }
+
+  const connection = () => {
+    const link = deps.bus.current;
+    if (link === undefined) throw new AppError("nats.unavailable", { detail: "not connected" });
+    return link.connection;
+  };
+
+  return {
+    refusals: 0,
+    get heard() {
+      return on !== undefined;
+    },
+    get listening() {
+      return subscription !== undefined && !subscription.isClosed() && on === deps.bus.current;
+    },
+    async listen(link) {
+      const deadline = performance.now() + limits.aclCatchUpMs;
+      for (let waitMs = 10; !(await subscribeOnce(link)); waitMs = Math.min(waitMs * 2, 200)) {
+        if (performance.now() > deadline) throw new AppError("auth.forbidden", { permission: "room.read", who: `An owner of the room ${deps.room}` });
+        await pause(waitMs);
+      }
+    },
+    publish: (bytes) => connection().publish(deps.subjects().publish, bytes),
+    flush: () => connection().flush(),
+    stop() {
+      if (subscription !== undefined && !subscription.isClosed()) subscription.unsubscribe();
+      subscription = undefined;
+    },
+  };
+}
+
+function toArrival(message: Msg): Arrival {
+  const seq = headerNumber(message, echoHeaders.sequence);
+  return {
+    // The library reuses nothing of its receive buffer for `data`, but it may be a view on a larger one.
+    bytes: message.data as Uint8Array<ArrayBuffer>,
+    subject: message.subject,
+    seq,
+    previous: seq === undefined ? undefined : headerNumber(message, echoHeaders.lastSequence),
+  };
+}
+
+/** Headers of a message are its writer's, and the server appends its own behind them: of each the last value counts. */
+function headerNumber(message: Msg, name: string): number | undefined {
+  const text = message.headers?.values(name).at(-1);
+  if (text === undefined || text === "") return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

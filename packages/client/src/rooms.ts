@@ -1,0 +1,144 @@
+/**
+ * The rooms of a client: founded, opened, joined, listed; one handle each.
+ *
+ * Invariant: opening a room twice gives the same handle, because two would race for one cursor.
+ */
+import { AppError, roomIdSchema, roomNameSchema, roomPolicySchema, type Room, type RoomId, type RoomName, type RoomPolicy } from "@althing/contract";
+import { proposeEpoch, type Identity } from "@althing/crypto";
+import { ownRow, type Api } from "./api.ts";
+import { newMessageId } from "./message-id.ts";
+import { openRoomCore, type RoomCoreDeps } from "./room-core.ts";
+import { openRoom, type OpenRoom, type OpenRoomDeps, type RoomHandle } from "./room-handle.ts";
+import { emptyRoomMemory } from "./room-memory.ts";
+
+export interface NewRoom {
+  readonly name: RoomName | string;
+  readonly policy?: Partial<RoomPolicy>;
+}
+
+export interface Rooms {
+  /** @throws {room.name_taken} {room.must_encrypt} */
+  create(room: NewRoom): Promise<RoomHandle>;
+  list(): Promise<Room[]>;
+  /** By name or id. @throws {room.not_found} {epoch.forged} {epoch.forked} {epoch.rolled_back} {pin.changed} */
+  open(nameOrId: string): Promise<RoomHandle>;
+  /** Accepts an invitation, or asks to be let in. */
+  join(nameOrId: string): Promise<{ readonly status: "joined" | "requested"; readonly room?: RoomHandle }>;
+}
+
+export interface RoomsDeps extends RoomCoreDeps {
+  readonly bus: OpenRoomDeps["bus"];
+  readonly identityOf: OpenRoomDeps["identityOf"];
+  readonly safetyNumber: OpenRoomDeps["safetyNumber"];
+}
+
+export interface RoomTable {
+  readonly rooms: Rooms;
+  readonly open: ReadonlyMap<RoomId, OpenRoom>;
+  forget(id: RoomId, error: AppError): Promise<void>;
+}
+
+export function createRooms(deps: RoomsDeps): RoomTable {
+  const table = new Map<RoomId, OpenRoom>();
+  const opening = new Map<RoomId, Promise<OpenRoom>>();
+  const names = new Map<string, RoomId>();
+
+  async function forget(id: RoomId, error: AppError): Promise<void> {
+    const room = table.get(id);
+    table.delete(id);
+    if (room === undefined) return;
+    names.delete(room.handle.name);
+    await room.close(error);
+  }
+
+  function openOnce(room: Room): Promise<OpenRoom> {
+    const known = table.get(room.id);
+    if (known !== undefined) return Promise.resolve(known);
+    let pending = opening.get(room.id);
+    if (pending === undefined) {
+      pending = build(room).finally(() => opening.delete(room.id));
+      opening.set(room.id, pending);
+    }
+    return pending;
+  }
+
+  async function build(room: Room): Promise<OpenRoom> {
+    const core = await openRoomCore(deps, room);
+    const opened = openRoom({
+      ...deps,
+      core,
+      async onGone() {
+        await deps.pins.unpinRoom(room.name);
+        await forget(room.id, new AppError("room.not_found", { room: room.name }));
+      },
+    });
+    table.set(room.id, opened);
+    names.set(room.name, room.id);
+    return opened;
+  }
+
+  const rooms: Rooms = {
+    async create(input) {
+      const room = await found(deps, input);
+      return (await openOnce(room)).handle;
+    },
+    async list() {
+      const all: Room[] = [];
+      for (let after: RoomId | undefined; ; ) {
+        const page = await deps.api.call("rooms.mine", {
+          params: { endpoint: deps.identity.endpoint },
+          query: { limit: 200, ...(after === undefined ? {} : { after }) },
+        });
+        all.push(...page.rooms);
+        if (page.next === undefined || page.next === after) return all;
+        after = page.next;
+      }
+    },
+    async open(nameOrId) {
+      const known = table.get(names.get(nameOrId) ?? (nameOrId as RoomId));
+      if (known !== undefined) return known.handle;
+      const room = await deps.api.call("rooms.get", { params: { room: reference(nameOrId) } });
+      if (room.id !== nameOrId && room.name !== nameOrId) throw new AppError("client.bad_answer", { detail: "another room than the one asked for" });
+      return (await openOnce(room)).handle;
+    },
+    async join(nameOrId) {
+      const { status, room } = await deps.api.call("rooms.join", { params: { room: reference(nameOrId) }, body: {} });
+      if (status === "requested" || room === undefined) return { status };
+      const opened = await openOnce(room);
+      opened.core.take(room);
+      return { status, room: opened.handle };
+    },
+  };
+  return { rooms, open: table, forget };
+}
+
+/** @throws {room.not_found} neither a name nor an id */
+function reference(nameOrId: string): RoomId | RoomName {
+  const id = roomIdSchema.safeParse(nameOrId);
+  if (id.success) return id.data;
+  const name = roomNameSchema.safeParse(nameOrId);
+  if (name.success) return name.data;
+  throw new AppError("room.not_found", { room: nameOrId });
+}
+
+/** Makes the room, and pins its first record before anybody else can say what it was. */
+async function found(deps: { readonly api: Api; readonly identity: Identity; readonly now: () => number; readonly state: RoomCoreDeps["state"] }, input: NewRoom): Promise<Room> {
+  const { api, identity } = deps;
+  const id = newMessageId(deps.now()) as RoomId;
+  const policy = roomPolicySchema.parse(input.policy ?? {});
+  const name = input.name as RoomName;
+  if (!policy.encrypt) return api.call("rooms.create", { body: { id, name, policy } });
+  const me = await ownRow(api, identity);
+  const made = await proposeEpoch({
+    room: id,
+    name,
+    policy,
+    members: [{ endpoint: identity.endpoint, signPub: identity.signPub, kexPub: identity.kexPub, handle: me.handle, role: "owner" }],
+    reason: "create",
+    identity,
+    now: deps.now(),
+    link: false,
+  });
+  await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy, epoch: 1, hash: made.hash }));
+  return api.call("rooms.create", { body: { id, name, policy, epoch: made.proposal } });
+}

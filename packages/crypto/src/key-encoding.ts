@@ -1,0 +1,37 @@
+/**
+ * The DER wrappings of raw Curve25519 keys (RFC 8410).
+ *
+ * Invariant: prefix and 32 raw bytes are the whole key; no other algorithm identifier is ever built. Both platforms import these forms, where
+ * raw private keys are refused.
+ */
+import type { Bytes } from "./primitives.ts";
+
+function prefixOf(...bytes: number[]): Bytes {
+  return Uint8Array.from(bytes);
+}
+
+/** PKCS #8 with OID 1.3.101.112 (Ed25519). */
+export const ed25519PrivatePrefix = prefixOf(
+  0x30,
+  0x2e,
+  0x02,
+  0x01,
+  0x00,
+  0x30,
+  0x05,
+  0x06,
+  0x03,
+  0x2b,
+  0x65,
+  0x70,
+  0x04,
+  0x22,
+  0x04,
+  0x20,
+);
+/** PKCS #8 with OID 1.3.101.110 (X25519). */
+export const x25519PrivatePrefix = prefixOf(0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20);
+/** SubjectPublicKeyInfo of Ed25519. */
+export const ed25519PublicPrefix = prefixOf(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00);
+/** SubjectPublicKeyInfo of X25519. */
+export const x25519PublicPrefix = prefixOf(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00);

@@ -1,0 +1,3 @@
+import { describeProtocol } from "./protocol.suite.ts";
+
+describeProtocol("node:crypto");

@@ -1,0 +1,233 @@
+/**
+ * The composition root of the control plane: everything that serves HTTP, built of parts that are passed in.
+ *
+ * Invariant: the listeners are bound before the node serves (a port in use must be found while nothing has happened), and answer 503 until the gate
+ * opens. Public and internal listeners have routers of their own: an internal route does not exist on the public one. What needs the
+ * state is given later with `serve`, because the store opens only after nats-server runs.
+ */
+import { chmod, rm } from "node:fs/promises";
+import type { Bus } from "@althing/bus";
+import { AppError, buildOpenApi, isLoopbackHost, type Config, type RouteName, type SignPub } from "@althing/contract";
+import type { ClaimStore, Store } from "@althing/store";
+import { createAuthenticate } from "./authenticate.ts";
+import { readBody } from "./body-reader.ts";
+import { createBusProxy } from "./bus-proxy.ts";
+import { compileRoutes, type CompiledRoute } from "./compiled-routes.ts";
+import { addressOf } from "./exchange.ts";
+import type { Gate } from "./gate.ts";
+import { createHandlers, type Handler, type SignedRoute } from "./handlers.ts";
+import { createHealthPage, type HealthPage } from "./health.ts";
+import { createIdempotency, type Idempotency } from "./idempotency.ts";
+import { createListener, type Listener, type ListenerTimeouts } from "./listener.ts";
+import type { HubLog } from "./log.ts";
+import { createMetrics, type HubMetrics } from "./metrics.ts";
+import { createOrigins, originsOf } from "./origins.ts";
+import { endWithProblem, toAppError, type Answer } from "./problem-answer.ts";
+import { createRateLimiter, defaultRateLimits, type RateLimits } from "./rate-limit.ts";
+import { createRequestIds } from "./request-id.ts";
+import { createPipeline, type Pipeline } from "./request-pipeline.ts";
+import { createRouter, type Router, type RouteRequest } from "./router.ts";
+import { apiHeaders } from "./security-headers.ts";
+import { openStaticPage } from "./static-page.ts";
+import { parseStrictJson } from "./strict-json.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+export interface HubOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly gate: Gate;
+  readonly log: HubLog;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: () => number;
+  readonly tls?: TlsFiles | undefined;
+  /** The web package's `dist`. */
+  readonly pageFolder: string;
+  /** `<data>/run/hub.sock`. */
+  readonly socketPath?: string;
+  readonly rateLimits?: RateLimits;
+  readonly timeouts?: Partial<ListenerTimeouts>;
+  readonly checkAnswers?: boolean;
+}
+
+/** What the state gives once it is open. */
+export interface HubState {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly claims: ClaimStore;
+  readonly secretsKey: Uint8Array;
+}
+
+export interface Hub {
+  readonly health: HealthPage;
+  readonly metrics: HubMetrics;
+  /** The first origin: what a person opens. */
+  readonly url: string;
+  readonly busConnections: () => number;
+  /** Gives the routes their state; the gate still decides whether they answer. */
+  serve(state: HubState): void;
+  /** Binds all listeners. @throws {up.port_in_use} */
+  listen(): Promise<void>;
+  /** Removes what has expired. */
+  sweep(): Promise<void>;
+  /** Stops accepting, drains, closes. */
+  close(drainMs: number): Promise<void>;
+}
+
+interface Serving {
+  readonly pipeline: Pipeline;
+  readonly handlers: Readonly<Record<SignedRoute, Handler>>;
+  readonly idempotency: Idempotency;
+  readonly bus: Bus;
+}
+
+export async function createHub(options: HubOptions): Promise<Hub> {
+  const { config, gate, log, nowMs } = options;
+  const origins = createOrigins(originsOf(config));
+  const page = await openStaticPage(options.pageFolder, origins.webSocketSources);
+  const health = createHealthPage({ config, version: options.version, gate });
+  const metrics = createMetrics();
+  const limiter = createRateLimiter(options.rateLimits ?? defaultRateLimits, () => performance.now());
+  const ids = createRequestIds({ now: nowMs });
+  const proxy = createBusProxy({ port: config.ports.natsWs, origins });
+  let serving: Serving | undefined;
+
+  const current = (): Serving => {
+    if (serving === undefined) throw new AppError("system.unavailable", { detail: "starting" }, { retryAfterSeconds: 1 });
+    return serving;
+  };
+  const answers = answersOf(options, health, metrics, current);
+  const routes = compileRoutes();
+  const routerOf = (classes: (route: CompiledRoute) => boolean, withPage: boolean) =>
+    createRouter({
+      routes: routes.filter(classes).map((route) => ({ route, answer: answers(route) })),
+      page: withPage ? page.find : () => undefined,
+      gate, limiter, ids, log, metrics,
+      behindProxy: config.behind_proxy,
+    });
+  const routers = {
+    public: await routerOf((route) => route.class !== "internal", true),
+    port: await routerOf((route) => route.name === "internal.metrics" || route.name === "health.get", false),
+    socket: await routerOf((route) => route.class === "internal" || route.name === "health.get", false),
+  };
+  const upgrade: NonNullable<Parameters<typeof createListener>[0]["upgrade"]> = (request, socket, head) => {
+    const id = ids.next();
+    const refuse = (error: AppError) => endWithProblem(socket, error, id);
+    try {
+      const address = addressOf(request, config.behind_proxy);
+      const wait = limiter.take(address);
+      if (wait > 0) throw new AppError("request.rate_limited", { limit: "the allowed number of" }, { retryAfterSeconds: wait });
+      gate.check();
+      if ((request.url ?? "").split("?", 1)[0] !== "/api/bus") throw new AppError("request.not_found", { method: "GET", path: "this, as a WebSocket" });
+      proxy.accept(request, socket, head, address, refuse);
+    } catch (error) {
+      refuse(toAppError(error, id));
+    }
+  };
+  const listenerOf = (router: Router, more: { tls?: TlsFiles | undefined; upgrade?: typeof upgrade } = {}) =>
+    createListener({ router, ids, behindProxy: config.behind_proxy, ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }), ...more });
+  const publicParts = { tls: options.tls, upgrade };
+  const listeners: { readonly listener: Listener; readonly bind: () => Promise<unknown> }[] = bindings(config, options.socketPath).map(({ kind, binding, optional }) => {
+    const listener = listenerOf(routers[kind], kind === "public" ? publicParts : {});
+    return { listener, bind: () => bind(listener, binding, optional) };
+  });
+
+  return {
+    health,
+    metrics,
+    url: origins.list[0] ?? "",
+    busConnections: () => proxy.connections,
+    serve({ bus, store, claims, secretsKey }) {
+      const idempotency = createIdempotency({ store, secretsKey, nowMs, onLost: (err) => log.error({ err }, "an answer could not be remembered") });
+      const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);
+      const authenticate = createAuthenticate({ origins, limiter, claims, findCaller, nowMs, auth: config.auth });
+      const pipeline = createPipeline({ authenticate, idempotency, checkAnswers: options.checkAnswers ?? false });
+      serving = { pipeline, handlers: createHandlers(bus), idempotency, bus };
+    },
+    async listen() {
+      for (const { bind } of listeners) await bind();
+    },
+    async sweep() {
+      await serving?.idempotency.sweep();
+    },
+    async close(drainMs) {
+      proxy.close();
+      await Promise.all(listeners.map(({ listener }) => listener.close(drainMs)));
+      await Promise.all(Object.values(routers).map((router) => router.close()));
+      metrics.close();
+    },
+  };
+}
+
+interface PlannedBinding {
+  readonly kind: "public" | "port" | "socket";
+  readonly binding: { readonly host: string; readonly port: number } | { readonly path: string };
+  /** The address family may be missing on this machine. */
+  readonly optional: boolean;
+}
+
+/** On loopback both families are taken: a browser may find `localhost` on either, and nobody else may sit on the other. */
+function bindings(config: Config, socketPath: string | undefined): PlannedBinding[] {
+  const host = config.host.replace(/^\[|\]$/g, "");
+  const planned: PlannedBinding[] = [{ kind: "public", binding: { host, port: config.ports.hub }, optional: false }];
+  if (host === "127.0.0.1" || host === "localhost") planned.push({ kind: "public", binding: { host: host === "localhost" ? "127.0.0.1" : "::1", port: config.ports.hub }, optional: true });
+  if (host === "localhost") planned[0] = { kind: "public", binding: { host: "::1", port: config.ports.hub }, optional: true };
+  planned.push({ kind: "port", binding: { host: "127.0.0.1", port: config.ports.internal }, optional: false });
+  if (socketPath !== undefined) planned.push({ kind: "socket", binding: { path: socketPath }, optional: false });
+  return planned;
+}
+
+/** `sockaddr_un` holds 108 bytes on Linux, 104 elsewhere, the final NUL among them. */
+const socketPathMaxBytes = 103;
+
+async function bind(listener: Listener, binding: PlannedBinding["binding"], optional: boolean): Promise<void> {
+  if ("path" in binding) {
+    if (Buffer.byteLength(binding.path) > socketPathMaxBytes) {
+      throw new AppError("config.invalid", { key: "data", source: "the configuration", observed: binding.path, detail: `the socket's path has more than ${socketPathMaxBytes} bytes` });
+    }
+    // The folder is locked by this process, so a socket found there is of a hub that died.
+    await rm(binding.path, { force: true });
+  }
+  try {
+    await listener.listen(binding);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (!optional || (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT")) throw error;
+  }
+  if ("path" in binding) await chmod(binding.path, 0o600);
+}
+
+/** How each route is answered. */
+function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics, current: () => Serving) {
+  const openApi = JSON.stringify(buildOpenApi(options.version));
+  const json = (status: number, body: string): Answer => ({ status, headers: { ...apiHeaders, "content-type": "application/json" }, body });
+  const plain: Partial<Record<RouteName, (incoming: RouteRequest) => Promise<Answer>>> = {
+    "health.get": async () => {
+      const { status, health: page } = await health.read();
+      return json(status, JSON.stringify(page));
+    },
+    "openapi.get": () => Promise.resolve(json(200, openApi)),
+    "internal.metrics": async () => ({ status: 200, headers: { ...apiHeaders, "content-type": metrics.contentType }, body: await metrics.render() }),
+  };
+  return (route: CompiledRoute) => {
+    const answer = plain[route.name];
+    if (answer !== undefined) return answer;
+    if (route.name === "internal.bootstrap") return (incoming: RouteRequest) => bootstrap(route, incoming, current().bus);
+    return (incoming: RouteRequest) => {
+      const { pipeline, handlers } = current();
+      return pipeline(route, handlers[route.name as SignedRoute], incoming);
+    };
+  };
+}
+
+/** Whoever may open the 0600 socket may make the first admin; nothing is signed. */
+async function bootstrap(route: CompiledRoute, { request, response }: RouteRequest, bus: Bus): Promise<Answer> {
+  const body = await readBody(request, response, route.bodyMaxBytes);
+  const parsed = route.parse({ params: undefined, query: undefined, body: parseStrictJson(body) });
+  const user = await bus.users.bootstrap(parsed.body as Parameters<Bus["users"]["bootstrap"]>[0]);
+  return { status: route.status, headers: { ...apiHeaders, "content-type": "application/json" }, body: JSON.stringify(user) };
+}
+
+/** Is the instance reachable from other machines? */
+export function isExposed(config: Config): boolean {
+  return !isLoopbackHost(config.host) || config.behind_proxy;
+}

@@ -1,0 +1,156 @@
+/**
+ * The data folder: everything a node keeps, in one place that only its owner may read.
+ *
+ * ```
+ * format.json            version of this layout
+ * keys/                  hub.nkey, sys.nkey, instance.json
+ * state/                 state.db, claims.db (SQLite)
+ * blobs/                 ciphertext by hash
+ * nats/                  nats.conf, acl.conf, fence.conf, js/
+ * run/                   lock.db, hub.pid, hub.sock, nats.pid, up.json
+ * ```
+ * Invariant: opened by one process at a time, checked before nats-server is spawned; nothing is made anew in a folder that holds data
+ * (docs/architecture/hub.md, "Data folder").
+ */
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { AppError } from "@althing/contract";
+import { z } from "zod";
+import { acquireDataLock } from "./data-lock.ts";
+import { openInstanceKeys, type InstanceKeys } from "./instance-keys.ts";
+import { ensurePrivateFolder, isMissing, readPrivateFile, writePrivateFile } from "./private-file.ts";
+
+export const dataFormatVersion = 1;
+/** `founded`: the state was opened once, so it must be there from then on. */
+const formatSchema = z.strictObject({ version: z.int().positive(), store: z.enum(["sqlite", "kv"]), founded: z.boolean() });
+type Format = z.infer<typeof formatSchema>;
+
+export interface DataPaths {
+  readonly root: string;
+  readonly keys: string;
+  readonly stateDb: string;
+  readonly claimsDb: string;
+  readonly blobs: string;
+  readonly nats: string;
+  readonly natsConfig: string;
+  readonly acl: string;
+  readonly fence: string;
+  readonly jetStream: string;
+  readonly natsPid: string;
+  readonly run: string;
+  readonly socket: string;
+}
+
+export interface DataFolder {
+  readonly paths: DataPaths;
+  readonly keys: InstanceKeys;
+  /** Must the state be there already? */
+  readonly founded: boolean;
+  /** Remembers that the state was made; a missing one is damage from then on. */
+  markFounded(): Promise<void>;
+  close(): void;
+}
+
+export function dataPaths(data: string): DataPaths {
+  const root = resolve(data);
+  const nats = join(root, "nats");
+  const run = join(root, "run");
+  return {
+    root,
+    keys: join(root, "keys"),
+    stateDb: join(root, "state", "state.db"),
+    claimsDb: join(root, "state", "claims.db"),
+    blobs: join(root, "blobs"),
+    nats,
+    natsConfig: join(nats, "nats.conf"),
+    acl: join(nats, "acl.conf"),
+    fence: join(nats, "fence.conf"),
+    jetStream: join(nats, "js"),
+    natsPid: join(run, "nats.pid"),
+    run,
+    socket: join(run, "hub.sock"),
+  };
+}
+
+/**
+ * Locks the folder, checks modes, format and keys; makes what a new folder lacks.
+ * @throws {data.locked} {data.mode} {data.corrupt} {data.key_missing} {store.version}
+ */
+export async function openDataFolder(data: string, store: "sqlite" | "kv"): Promise<DataFolder> {
+  const paths = dataPaths(data);
+  await ensurePrivateFolder(paths.root);
+  await ensurePrivateFolder(paths.run);
+  const lock = await acquireDataLock(paths.run, paths.root);
+  try {
+    for (const folder of [paths.keys, join(paths.root, "state"), paths.blobs, paths.nats]) await ensurePrivateFolder(folder);
+    const formatPath = join(paths.root, "format.json");
+    const format = await openFormat(formatPath, store, await hasData(paths));
+    const stateIsThere = await hasContent(paths.stateDb);
+    if (format.founded && store === "sqlite" && !stateIsThere) throw new AppError("data.corrupt", { path: paths.stateDb, detail: "it is missing" });
+    const keys = await openInstanceKeys(paths.keys, !format.founded && !stateIsThere);
+    return {
+      paths,
+      keys,
+      founded: format.founded,
+      markFounded: async () => {
+        if (!format.founded) await writeFormat(formatPath, { ...format, founded: true });
+      },
+      close: () => lock.close(),
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+async function hasData(paths: DataPaths): Promise<boolean> {
+  for (const file of [paths.stateDb, paths.claimsDb]) if (await hasContent(file)) return true;
+  for (const folder of [paths.jetStream, paths.blobs, paths.keys]) if ((await entriesOf(folder)).length > 0) return true;
+  return false;
+}
+
+async function hasContent(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).size > 0;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function entriesOf(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function writeFormat(path: string, format: Format): Promise<void> {
+  return writePrivateFile(path, `${JSON.stringify(format)}\n`);
+}
+
+async function openFormat(path: string, store: "sqlite" | "kv", hasData: boolean): Promise<Format> {
+  const text = await readPrivateFile(path);
+  if (text === undefined) {
+    if (hasData) throw new AppError("data.corrupt", { path, detail: "it is missing, but the data folder is not empty" });
+    const made: Format = { version: dataFormatVersion, store, founded: false };
+    await writeFormat(path, made);
+    return made;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new AppError("data.corrupt", { path, detail: "it is not JSON" });
+  }
+  const parsed = formatSchema.safeParse(value);
+  if (!parsed.success) throw new AppError("data.corrupt", { path, detail: "it does not name a format" });
+  const format = parsed.data;
+  if (format.version !== dataFormatVersion) throw new AppError("store.version", { observed: format.version, expected: dataFormatVersion });
+  if (format.store !== store) {
+    throw new AppError("config.invalid", { key: "store", source: "the configuration", observed: store, detail: `the data folder was made with ${format.store}` });
+  }
+  return format;
+}

@@ -1,0 +1,215 @@
+/**
+ * The life of a hub under its supervisor: messages in, messages out, one order of steps.
+ *
+ * Invariant: the data folder is opened and checked before nats-server is spawned; the gate opens only after the access list made of the freshly
+ * read state is in force; from a fence or a lost connection until that happened again everything is 503. The beat says whether the gate is
+ * shut; the supervisor does not need it to be open. See docs/architecture/supervision.md.
+ */
+import type { BusConnection } from "@althing/bus";
+import { isAppError, AppError, limits, resolveConfig, settings, toHubSchema, type Config, type FromHub, type ToHub } from "@althing/contract";
+import { z } from "zod";
+import { createHub, type Hub } from "./create-hub.ts";
+import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { createGate } from "./gate.ts";
+import { createLog, type HubLog } from "./log.ts";
+import { writeNatsFiles } from "./nats-files.ts";
+import { openState, type OpenState } from "./open-state.ts";
+import { readTlsFiles } from "./tls-files.ts";
+
+/** Time for running requests to end at a stop. */
+const drainMs = 5_000;
+const sweepIntervalMs = 10 * 60_000;
+const reopenRetryMs = 250;
+
+export interface HubProgramOptions {
+  readonly send: (message: FromHub) => void;
+  /** Ends the process. */
+  readonly exit: (code: number) => void;
+  readonly version: string;
+  readonly pageFolder: string;
+  readonly nowMs: () => number;
+  /** Tests write the log elsewhere. */
+  readonly log?: HubLog;
+}
+
+export interface HubProgram {
+  /** A message of the supervisor, unchecked. */
+  receive(message: unknown): void;
+  /** The supervisor is gone, or a signal came. */
+  stop(): Promise<void>;
+}
+
+interface Prepared {
+  readonly config: Config;
+  readonly folder: DataFolder;
+  readonly hub: Hub;
+  readonly log: HubLog;
+}
+
+
+/** Settings as the supervisor resolved them, checked again: a process trusts no message. */
+export function readConfig(given: unknown): Config {
+  const values = z.record(z.string(), z.unknown()).parse(given);
+  const flags = Object.fromEntries(Object.keys(settings).map((name) => [name, values[name] ?? undefined]));
+  const { config } = resolveConfig({ flags, env: {}, file: {} });
+  return config;
+}
+
+export function createHubProgram(options: HubProgramOptions): HubProgram {
+  const gate = createGate();
+  let prepared: Prepared | undefined;
+  let opened: OpenState | undefined;
+  let work: Promise<void> = Promise.resolve();
+  let stopping: Promise<void> | undefined;
+  let beat: NodeJS.Timeout | undefined;
+  let sweeper: NodeJS.Timeout | undefined;
+  let log = options.log ?? createLog({ level: "info", node: "starting" });
+
+  const sendBeat = () => options.send({ type: "beat", fenced: gate.state !== "open" });
+  const steps: { readonly [T in ToHub["type"]]: (message: Extract<ToHub, { type: T }>) => Promise<void> } = {
+    start: async ({ config }) => {
+      prepared = await prepare(readConfig(config));
+      log = prepared.log;
+      const { paths } = prepared.folder;
+      options.send({ type: "prepared", natsConfig: paths.natsConfig, aclFile: paths.acl, fenceFile: paths.fence, pidFile: paths.natsPid });
+    },
+    "nats-started": async () => {
+      if (prepared === undefined) throw new TypeError("nats-started came before start");
+      if (opened !== undefined) return reopen("nats-server was started again");
+      opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log });
+      watchConnection(opened.connection);
+      giveState(prepared, opened);
+      const adminLink = (await opened.bus.users.claimable()) ? `${prepared.hub.url}/claim#token=${(await opened.bus.users.issueAdminLink()).token}` : undefined;
+      gate.open();
+      sendBeat();
+      options.send({ type: "ready", url: prepared.hub.url, ...(adminLink === undefined ? {} : { adminLink }) });
+      log.info({ nats: opened.connection.serverVersion }, "ready");
+      sweeper = setInterval(sweep, sweepIntervalMs);
+    },
+    fenced: () => reopen("this node was fenced"),
+    stop: () => stop(),
+  };
+
+  async function prepare(config: Config): Promise<Prepared> {
+    const ownLog = options.log ?? createLog({ level: config.log_level, node: config.node_name });
+    const tls = await readTlsFiles(config);
+    const folder = await openDataFolder(config.data, config.store);
+    try {
+      await writeNatsFiles(config, folder);
+      const hub = await createHub({ config, version: options.version, gate, log: ownLog, nowMs: options.nowMs, tls, pageFolder: options.pageFolder, socketPath: folder.paths.socket });
+      await hub.listen();
+      return { config, folder, hub, log: ownLog };
+    } catch (error) {
+      folder.close();
+      throw error;
+    }
+  }
+
+  function watchConnection(connection: BusConnection): void {
+    connection.onStatus((status) => {
+      log.info({ connection: status.connection, state: status.state }, "nats connection");
+      if (stopping !== undefined) return;
+      if (connection.connected()) void enqueue(() => reopen("the messaging server was away"));
+      else gate.close("the messaging server is away");
+    });
+  }
+
+  function giveState({ hub, folder }: Prepared, state: OpenState): void {
+    const { bus, connection } = state;
+    hub.serve({ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey });
+    hub.health.setSources({
+      acl: () => ({ state: bus.acl.state, revision: bus.acl.revision() }),
+      store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
+      fsync: state.fsync,
+      natsConnected: () => connection.connected(),
+      claimable: () => bus.users.claimable(),
+    });
+    hub.metrics.setSources({
+      natsConnected: () => connection.connected(),
+      aclRevision: () => bus.acl.revision(),
+      aclReloads: () => bus.acl.stats().reloads,
+      sessions: () => bus.stats().sessions,
+      rooms: () => bus.stats().rooms,
+      busConnections: () => hub.busConnections(),
+      gateOpen: () => gate.state === "open",
+    });
+  }
+
+  /** Shut until the state was read anew and the access list made of it is in force. */
+  async function reopen(reason: string): Promise<void> {
+    if (prepared === undefined || opened === undefined) return;
+    gate.close(reason);
+    log.warn({ reason }, "closed");
+    while (stopping === undefined) {
+      try {
+        if (!opened.connection.connected()) throw new AppError("nats.unavailable", { detail: "not connected" });
+        await opened.refresh();
+        gate.open();
+        sendBeat();
+        log.info("open again");
+        return;
+      } catch (error) {
+        gate.close(isAppError(error) ? error.message : reason);
+        // Another message (a stop, a new fence) waits behind this one, so the wait is short and is given up for a lost connection.
+        if (!opened.connection.connected()) return;
+        await new Promise((resolve) => setTimeout(resolve, reopenRetryMs));
+      }
+    }
+  }
+
+  function sweep(): void {
+    void prepared?.hub.sweep().catch((err: unknown) => log.warn({ err }, "a sweep failed"));
+  }
+
+  /** One step at a time, in the order of the messages. */
+  function enqueue(step: () => Promise<void>): Promise<void> {
+    work = work.then(step).catch((error: unknown) => fail(error));
+    return work;
+  }
+
+  async function fail(error: unknown): Promise<void> {
+    if (stopping !== undefined) return;
+    const known = isAppError(error) ? error : new AppError("system.internal", { requestId: "start" }, { cause: error });
+    log.error({ err: error }, "failed");
+    options.send({ type: "failed", code: known.code, message: known.message, fix: known.fix });
+    await stop(1);
+  }
+
+  async function shutDown(code: number): Promise<void> {
+    gate.stop();
+    clearInterval(sweeper);
+    await settled(prepared?.hub.close(drainMs), log);
+    await settled(opened?.close(), log);
+    prepared?.folder.close();
+    clearInterval(beat);
+    log.info("stopped");
+    await new Promise<void>((resolve) => log.flush(() => resolve()));
+    options.exit(code);
+  }
+
+  function stop(code = 0): Promise<void> {
+    stopping ??= shutDown(code);
+    return stopping;
+  }
+
+  return {
+    receive(message) {
+      const parsed = toHubSchema.safeParse(message);
+      if (!parsed.success) {
+        log.error("a message of the supervisor does not fit the protocol");
+        return;
+      }
+      beat ??= setInterval(sendBeat, limits.hubBeatMs);
+      const step = () => (steps[parsed.data.type] as (message: ToHub) => Promise<void>)(parsed.data);
+      // A fence shuts at once, whatever is being worked on; a stop waits for nobody.
+      if (parsed.data.type === "fenced") gate.close("this node was fenced");
+      if (parsed.data.type === "stop") void stop();
+      else void enqueue(step);
+    },
+    stop: () => stop(),
+  };
+}
+
+async function settled(closing: Promise<void> | undefined, log: HubLog): Promise<void> {
+  await closing?.catch((error: unknown) => log.warn({ err: error }, "closing failed"));
+}

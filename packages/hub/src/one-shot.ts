@@ -1,0 +1,60 @@
+/**
+ * Modes in which the hub opens the data folder, does one thing and ends: `one-shot bootstrap --data DIR`.
+ *
+ * Invariant: the same lock, checks and rules as in a serving hub; JSON in on standard input, JSON out on standard output, a problem document and exit
+ * code 1 when refused. No nats-server is needed: the state of a single node is SQLite. Whoever can open the folder has the right.
+ */
+import { createNewcomers, openCollections } from "@althing/bus";
+import { AppError, bootstrapSchema, faultsOf, isAppError, limits, toProblem, type User } from "@althing/contract";
+import { openSqliteStore } from "@althing/store";
+import { openDataFolder } from "./data-folder.ts";
+import { createRequestIds } from "./request-id.ts";
+import { parseStrictJson } from "./strict-json.ts";
+
+export interface OneShotOptions {
+  /** Arguments after `one-shot`. */
+  readonly args: readonly string[];
+  readonly readInput: () => Promise<Uint8Array>;
+  readonly writeOutput: (text: string) => void;
+  readonly nowMs: () => number;
+}
+
+/** @returns the exit code */
+export async function runOneShot(options: OneShotOptions): Promise<number> {
+  try {
+    const user = await bootstrap(dataOf(options.args), await options.readInput(), options.nowMs);
+    options.writeOutput(`${JSON.stringify(user)}\n`);
+    return 0;
+  } catch (error) {
+    const requestId = createRequestIds({ now: options.nowMs }).next();
+    const known = isAppError(error) ? error : new AppError("system.internal", { requestId }, { cause: error });
+    options.writeOutput(`${JSON.stringify(toProblem(known, requestId))}\n`);
+    return 1;
+  }
+}
+
+/** @throws {cli.usage} */
+function dataOf(args: readonly string[]): string {
+  const [mode, flag, data, ...more] = args;
+  if (mode !== "bootstrap" || flag !== "--data" || data === undefined || data === "" || more.length > 0) throw new AppError("cli.usage", { detail: "one-shot bootstrap --data DIR" });
+  return data;
+}
+
+/** @throws {bootstrap.closed} {user.exists} {user.handle_taken} {user.bad_key_proof} {data.locked} and what opening the folder throws */
+async function bootstrap(data: string, input: Uint8Array, nowMs: () => number): Promise<User> {
+  const parsed = bootstrapSchema.safeParse(parseStrictJson(input));
+  if (!parsed.success) throw new AppError("request.invalid", { detail: "the input is not a newcomer with a key" }, { faults: faultsOf(parsed.error) });
+  const folder = await openDataFolder(data, "sqlite");
+  try {
+    const clock = { now: nowMs };
+    const store = await openSqliteStore({ path: folder.paths.stateDb, migrations: [], fsync: "always", clock });
+    try {
+      await folder.markFounded();
+      return await createNewcomers({ store, collections: openCollections(store), clock, limits }).bootstrap(parsed.data);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    folder.close();
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Opens what a serving hub needs of the outside: NATS, the store, claims, objects, and the bus over them.
+ *
+ * Invariant: opened in this order and closed in the reverse; a failure half-way closes what was opened. An existing store is never made anew.
+ * What the posture says of fsync is what nats-server reports and what the store was opened with.
+ */
+import { connectBus, createBus, type Bus, type BusConnection } from "@althing/bus";
+import { AppError, streams, type Config, type Posture } from "@althing/contract";
+import { openFolderObjects, openJetStreamClaims, openJetStreamStore, openSqliteClaims, openSqliteStore, type ClaimStore, type ObjectStore, type Store } from "@althing/store";
+import { z } from "zod";
+import { isExposed } from "./create-hub.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { HubLog } from "./log.ts";
+
+export interface OpenState {
+  readonly connection: BusConnection;
+  readonly store: Store;
+  readonly claims: ClaimStore;
+  readonly bus: Bus;
+  readonly schemaVersion: number;
+  readonly fsync: Posture["fsync"];
+  /** Reads the state anew and puts the access list made of it in force. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenStateOptions {
+  readonly config: Config;
+  readonly folder: DataFolder;
+  readonly nowMs: () => number;
+  readonly log: HubLog;
+}
+
+/** @throws {nats.unavailable} {nats.version} {store.corrupt} {store.version} {store.unavailable} */
+export async function openState({ config, folder, nowMs, log }: OpenStateOptions): Promise<OpenState> {
+  const opened: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const end of opened.reverse()) await end();
+  };
+  try {
+    const scheme = config.tls_cert === undefined ? "nats" : "tls";
+    const connection = await connectBus({ url: `nats://127.0.0.1:${config.ports.nats}`, hubSeed: folder.keys.hubSeed, systemSeed: folder.keys.sysSeed });
+    opened.push(() => connection.close());
+    const clock = { now: nowMs };
+    const { store, claims } = config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
+    opened.push(() => store.close(), () => claims.close());
+    const objects: ObjectStore = openFolderObjects({ path: folder.paths.blobs });
+    opened.push(() => objects.close());
+    await folder.markFounded();
+    const bus = await createBus({
+      store,
+      claims,
+      objects,
+      nats: connection,
+      clock,
+      log: (level, event, fields) => log[level](fields, event),
+      config: {
+        node: config.node_name,
+        natsUrls: [`${scheme}://${hostForClients(config)}:${config.ports.nats}`],
+        aclFile: folder.paths.acl,
+        hubNkey: folder.keys.hubPublic,
+        systemNkey: folder.keys.sysPublic,
+        nameKey: folder.keys.nameKey,
+        exposed: isExposed(config),
+      },
+    });
+    opened.push(() => bus.close());
+    const fsync = await fsyncOf(connection);
+    return { connection, store, claims, bus, schemaVersion: await store.schemaVersion(), fsync, refresh: () => bus.fenced(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Records {
+  readonly store: Store;
+  readonly claims: ClaimStore;
+}
+
+async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Promise<Records> {
+  const store = await openSqliteStore({ path: paths.stateDb, migrations: [], fsync: "always", clock });
+  try {
+    return { store, claims: openSqliteClaims({ path: paths.claimsDb, fsync: "always", clock }) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openJetStream(connection: BusConnection, folder: DataFolder, clock: { now(): number }): Promise<Records> {
+  const common = { connection: connection.account, replicas: 1, clock };
+  const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: [], create: !folder.founded });
+  return { store, claims: await openJetStreamClaims({ ...common, stream: streams.claims }) };
+}
+
+/** The address told to clients on other machines is the first public one; on loopback the name every machine has. */
+function hostForClients(config: Config): string {
+  const first = config.origins[0];
+  if (first !== undefined) return new URL(first).hostname;
+  return config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
+}
+
+const jetStreamReportSchema = z.object({ data: z.object({ config: z.object({ sync_always: z.boolean().optional() }) }) });
+
+/** Asks the running server what it does, not the file what it should do. */
+async function fsyncOf(connection: BusConnection): Promise<Posture["fsync"]> {
+  const server = connection.system.info?.server_id ?? "";
+  try {
+    const answer = await connection.system.request(`$SYS.REQ.SERVER.${server}.JSZ`, "", { timeout: 5_000 });
+    return jetStreamReportSchema.parse(answer.json()).data.config.sync_always === true ? "always" : "interval";
+  } catch (cause) {
+    throw new AppError("nats.unavailable", { detail: "JetStream does not report its state" }, { cause });
+  }
+}

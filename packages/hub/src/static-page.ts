@@ -1,0 +1,91 @@
+/**
+ * The page at `/`: files of the built web package, from a list made at start.
+ *
+ * Invariant: a request only looks a path up in that list; no path is ever joined from a request, so there is nothing to traverse. Assets carry
+ * their hash in the name and may be cached for ever; the document may not. Without a build one line says how to make one.
+ */
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { extname, join, sep } from "node:path";
+import type { Answer } from "./problem-answer.ts";
+import { isMissing } from "./private-file.ts";
+import { pageHeaders } from "./security-headers.ts";
+
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".ico": "image/x-icon",
+  ".json": "application/json",
+  ".webmanifest": "application/manifest+json",
+  ".woff2": "font/woff2",
+  ".wasm": "application/wasm",
+  ".txt": "text/plain; charset=utf-8",
+};
+/** Client-side routes: each is the same document. */
+const documentPaths = ["/", "/claim"];
+const fileMaxBytes = 16 * 1024 * 1024;
+
+export interface StaticPage {
+  /** The answer for GET of exactly this path; `undefined` when it is not part of the page. */
+  find(path: string, ifNoneMatch: string | undefined): Answer | undefined;
+  readonly built: boolean;
+}
+
+interface Entry {
+  readonly fresh: Answer;
+  readonly unchanged: Answer;
+  readonly etag: string;
+}
+
+/**
+ * @param folder the web package's `dist`
+ * @param webSocketSources for the page's policy
+ */
+export async function openStaticPage(folder: string, webSocketSources: readonly string[]): Promise<StaticPage> {
+  const headers = pageHeaders(webSocketSources);
+  const entries = new Map<string, Entry>();
+  for (const file of await filesOf(folder)) {
+    const type = types[extname(file)];
+    if (type === undefined) continue;
+    const bytes = await readFile(join(folder, file));
+    if (bytes.length > fileMaxBytes) continue;
+    const path = `/${file.split(sep).join("/")}`;
+    const immutable = path.startsWith("/assets/");
+    const entry = entryOf(bytes, { ...headers, "content-type": type, "cache-control": immutable ? "public, max-age=31536000, immutable" : "no-cache" });
+    if (path === "/index.html") for (const known of documentPaths) entries.set(known, entry);
+    else entries.set(path, entry);
+  }
+  const built = entries.has("/");
+  if (!built) {
+    const line = Buffer.from("The page is not built. Run: npm run build -w packages/web\n");
+    const entry = entryOf(line, { ...headers, "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+    for (const known of documentPaths) entries.set(known, entry);
+  }
+  return {
+    built,
+    find(path, ifNoneMatch) {
+      const entry = entries.get(path);
+      if (entry === undefined) return undefined;
+      return ifNoneMatch === entry.etag ? entry.unchanged : entry.fresh;
+    },
+  };
+}
+
+function entryOf(bytes: Uint8Array, headers: Record<string, string>): Entry {
+  const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+  const withTag = { ...headers, etag };
+  return { etag, fresh: { status: 200, headers: withTag, body: bytes }, unchanged: { status: 304, headers: withTag, body: "" } };
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    const found = await readdir(folder, { recursive: true, withFileTypes: true });
+    return found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,2 @@
+/** The runner: metering of core modules. */
+export * from "./metering/index.ts";

@@ -1,0 +1,311 @@
+/**
+ * The ordered list of keys that JetStream does not have: every record's key and sequence, kept by an ephemeral ordered consumer.
+ *
+ * Invariants: the index is a function of the stream up to `applied` and never answers on its own: a list first asks the stream's leader
+ * for its last sequence and waits until the index has it. Values in the cache are addressed by sequence, so a stale one cannot exist.
+ * A gap in the consumer's numbers, silence, or a reconnect restarts it after the last applied message; after an absence in which
+ * delete markers may have expired it is built anew and the difference is announced.
+ */
+import { AppError } from "@althing/contract";
+import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerConfig, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import { natsFailure } from "./jetstream-failure.ts";
+import { createJetStreamLink, type JetStreamLink } from "./jetstream-link.ts";
+import { headerNames, type SubjectNames } from "./jetstream-names.ts";
+import { OrderedMap, type Range } from "./ordered-map.ts";
+import type { ChangeListener } from "./store-engine.ts";
+
+const heartbeatMs = 1_000;
+const silenceMs = 3_500;
+const tombstonesMax = 100_000;
+
+export interface JetStreamIndexOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly stream: string;
+  readonly names: SubjectNames;
+  readonly timeoutMs: number;
+  /** After this long without word from the stream the index is built anew; below half of the delete markers' life. */
+  readonly absenceMaxMs: number;
+  readonly cacheMaxBytes: number;
+  readonly clock: { now(): number };
+}
+
+export interface JetStreamIndex {
+  readonly link: JetStreamLink;
+  start(): Promise<void>;
+  /** @throws {store.unavailable} the index did not get there in time */
+  reach(sequence: number): Promise<void>;
+  walk(range: Range): Iterable<[fullKey: string, sequence: number]>;
+  cached(sequence: number): Uint8Array | undefined;
+  /** Is this the sequence of a known delete marker? */
+  isTombstone(sequence: number): boolean;
+  noteTombstone(sequence: number): void;
+  listen(listener: ChangeListener): void;
+  close(): Promise<void>;
+}
+
+interface Waiter {
+  readonly sequence: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One life of the consumer. */
+interface Run {
+  readonly subscription: Subscription;
+  readonly name: string;
+  /** Number of the last message in the consumer's own count. */
+  delivered: number;
+  /** Set while the first pass over the stream fills it. */
+  building: { readonly records: OrderedMap<number>; readonly upTo: number; readonly settled: () => void } | undefined;
+}
+
+/** Sequences in the reply subject of a delivered message; two layouts, with and without domain and account. */
+function parseDelivery(reply: string): { stream: number; consumer: number; pending: number } {
+  const tokens = reply.split(".");
+  const at = tokens.length === 9 ? 5 : 7;
+  return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
+}
+
+const decoder = new TextDecoder();
+
+export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamIndex {
+  const { connection, manager, stream, names, clock } = options;
+  let records = new OrderedMap<number>();
+  let applied = 0;
+  let built = false;
+  let lastWordMs = 0;
+  let run: Run | undefined;
+  let closed = false;
+  let restarting: Promise<void> | undefined;
+  let listener: ChangeListener | undefined;
+  let waiters: Waiter[] = [];
+  let watchdog: NodeJS.Timeout | undefined;
+  const tombstones = new Set<number>();
+  const cache = new Map<number, Uint8Array>();
+  let cacheBytes = 0;
+
+  const link = createJetStreamLink(connection, options.timeoutMs, () => {
+    if (!closed && built) void restart();
+  });
+
+  const keep = (sequence: number, payload: Uint8Array) => {
+    if (payload.length > options.cacheMaxBytes / 4) return;
+    cache.set(sequence, payload.slice());
+    cacheBytes += payload.length;
+    for (const [oldest, bytes] of cache) {
+      if (cacheBytes <= options.cacheMaxBytes) return;
+      cache.delete(oldest);
+      cacheBytes -= bytes.length;
+    }
+  };
+  const drop = (sequence: number | undefined) => {
+    const bytes = sequence === undefined ? undefined : cache.get(sequence);
+    if (bytes === undefined) return;
+    cache.delete(sequence as number);
+    cacheBytes -= bytes.length;
+  };
+  const noteTombstone = (sequence: number) => {
+    tombstones.add(sequence);
+    if (tombstones.size <= tombstonesMax) return;
+    const [oldest] = tombstones;
+    tombstones.delete(oldest as number);
+  };
+
+  const advance = (sequence: number) => {
+    if (sequence > applied) applied = sequence;
+    if (waiters.length === 0) return;
+    const due = waiters.filter((w) => w.sequence <= applied);
+    if (due.length === 0) return;
+    waiters = waiters.filter((w) => w.sequence > applied);
+    for (const waiter of due) waiter.resolve();
+  };
+
+  const applyRecord = (into: OrderedMap<number>, message: Msg, sequence: number, announce: boolean) => {
+    const fullKey = names.fullKeyOf(message.subject, message.headers?.get(headerNames.key));
+    if (fullKey === undefined) return;
+    const before = into.get(fullKey);
+    drop(before);
+    if (message.data.length === 0) {
+      noteTombstone(sequence);
+      if (into.delete(fullKey) && announce) listener?.changed({ fullKey, revision: sequence });
+      return;
+    }
+    into.set(fullKey, sequence);
+    keep(sequence, message.data);
+    if (announce) listener?.changed({ fullKey, revision: sequence, text: decoder.decode(message.data) });
+  };
+
+  /** Takes a freshly built list; whoever watches is told what differs from the one before. */
+  const install = (fresh: OrderedMap<number>, upTo: number) => {
+    const before = records;
+    records = fresh;
+    if (built) announceDifference(before, fresh, upTo);
+    built = true;
+    advance(upTo);
+  };
+  const announceDifference = (before: OrderedMap<number>, fresh: OrderedMap<number>, upTo: number) => {
+    const news = [...fresh.entries()].filter(([fullKey, sequence]) => before.get(fullKey) !== sequence).sort((a, b) => a[1] - b[1]);
+    for (const [fullKey, sequence] of news) {
+      const payload = cache.get(sequence);
+      if (payload === undefined) {
+        listener?.failed(new AppError("store.unavailable", { detail: "changes were missed; list and watch again" }));
+        return;
+      }
+      listener?.changed({ fullKey, revision: sequence, text: decoder.decode(payload) });
+    }
+    for (const [fullKey] of before.entries()) {
+      if (fresh.get(fullKey) === undefined) listener?.changed({ fullKey, revision: upTo });
+    }
+  };
+
+  const onMessage = (current: Run, message: Msg) => {
+    if (run !== current || closed) return;
+    lastWordMs = clock.now();
+    if (message.headers?.code === 100) {
+      if (message.reply) message.respond();
+      const told = Number(message.headers.get("Nats-Last-Consumer") || current.delivered);
+      if (told > current.delivered) void restart();
+      return;
+    }
+    if (!message.reply?.startsWith("$JS.ACK.")) return;
+    const delivery = parseDelivery(message.reply);
+    if (delivery.consumer !== current.delivered + 1) {
+      void restart();
+      return;
+    }
+    current.delivered = delivery.consumer;
+    const { building } = current;
+    if (building === undefined) {
+      applyRecord(records, message, delivery.stream, true);
+      advance(delivery.stream);
+      return;
+    }
+    applyRecord(building.records, message, delivery.stream, false);
+    if (delivery.pending > 0) return;
+    current.building = undefined;
+    install(building.records, Math.max(building.upTo, delivery.stream));
+    building.settled();
+  };
+
+  /** Starts a consumer after the last applied message, or over the whole stream; resolves when the index is current. */
+  const launch = async (anew: boolean) => {
+    await retire();
+    const last = anew ? (await link.once(() => manager.streams.info(stream))).state.last_seq : 0;
+    const inbox = createInbox("_INBOX");
+    const name = inbox.slice("_INBOX.".length);
+    const settled = Promise.withResolvers<void>();
+    const subscription = connection.subscribe(inbox, {
+      callback: (error, message) => (error === null ? onMessage(current, message) : undefined),
+    });
+    const current: Run = {
+      subscription,
+      name,
+      delivered: 0,
+      building: anew ? { records: new OrderedMap(), upTo: last, settled: settled.resolve } : undefined,
+    };
+    run = current;
+    const info = await link.once(() =>
+      manager.consumers.add(stream, consumerConfig(name, inbox, names.all, anew ? undefined : applied + 1)),
+    );
+    lastWordMs = clock.now();
+    if (current.building === undefined) return;
+    if (info.num_pending === 0 && current.delivered === 0) {
+      const { building } = current;
+      current.building = undefined;
+      install(building.records, last);
+      return;
+    }
+    const timer = setTimeout(settled.resolve, options.timeoutMs * 6);
+    await settled.promise;
+    clearTimeout(timer);
+    if (current.building !== undefined) throw new AppError("store.unavailable", { detail: "the stream was not read in time" });
+  };
+
+  const retire = async () => {
+    const old = run;
+    run = undefined;
+    if (old === undefined) return;
+    old.subscription.unsubscribe();
+    // The server drops it by itself when it is not asked for; telling it is a courtesy that may fail.
+    if (!connection.isClosed()) void manager.consumers.delete(stream, old.name).catch(() => undefined);
+  };
+
+  const restart = (force = false): Promise<void> => {
+    restarting ??= (async () => {
+      const anew = force || !built || Math.abs(clock.now() - lastWordMs) > options.absenceMaxMs;
+      for (let delayMs = 50; !closed && !connection.isClosed(); delayMs = Math.min(2_000, delayMs * 2)) {
+        try {
+          await launch(anew);
+          return;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+        }
+      }
+    })().finally(() => (restarting = undefined));
+    return restarting;
+  };
+
+  return {
+    link,
+    async start() {
+      try {
+        await launch(true);
+      } catch (error) {
+        throw natsFailure(stream, error);
+      }
+      watchdog = setInterval(() => {
+        if (restarting === undefined && clock.now() - lastWordMs > silenceMs && !connection.isClosed()) void restart();
+      }, heartbeatMs).unref();
+      void connection.closed().then(() => {
+        if (!closed) listener?.failed(new AppError("store.unavailable", { detail: "the connection is closed" }));
+      });
+    },
+    async reach(sequence) {
+      if (sequence <= applied) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter: Waiter = { sequence, resolve, reject };
+      waiters.push(waiter);
+      const timer = setTimeout(() => {
+        waiters = waiters.filter((w) => w !== waiter);
+        reject(new AppError("store.unavailable", { detail: "the list of keys is behind" }));
+        void restart(true);
+      }, options.timeoutMs);
+      await promise.finally(() => clearTimeout(timer));
+    },
+    walk: (range) => records.walk(range),
+    cached: (sequence) => cache.get(sequence),
+    isTombstone: (sequence) => tombstones.has(sequence),
+    noteTombstone,
+    listen(to) {
+      listener = to;
+    },
+    async close() {
+      closed = true;
+      link.close();
+      clearInterval(watchdog);
+      for (const waiter of waiters.splice(0)) waiter.reject(new AppError("store.unavailable", { detail: "it is closed" }));
+      await retire();
+    },
+  };
+}
+
+function consumerConfig(name: string, inbox: string, filter: string, from: number | undefined): ConsumerConfig {
+  return {
+    name,
+    deliver_subject: inbox,
+    filter_subject: filter,
+    ack_policy: AckPolicy.None,
+    replay_policy: ReplayPolicy.Instant,
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    flow_control: true,
+    idle_heartbeat: nanos(heartbeatMs),
+    inactive_threshold: nanos(30_000),
+    ...(from === undefined
+      ? { deliver_policy: DeliverPolicy.LastPerSubject }
+      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }),
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Questions to the server that end when the connection is lost, instead of waiting for an answer that cannot come any more.
+ *
+ * Invariant: `again` is for questions that change nothing: it asks anew after a reconnect, within one time limit; `once` fails at
+ * once and leaves it to the caller to find out what happened. The client library itself keeps such a request until its timeout.
+ */
+import { AppError } from "@althing/contract";
+import type { NatsConnection } from "@nats-io/nats-core";
+
+class Interrupted extends Error {
+  constructor() {
+    super("the connection was lost");
+    this.name = "Interrupted";
+  }
+}
+
+export interface JetStreamLink {
+  once<T>(ask: () => Promise<T>): Promise<T>;
+  again<T>(ask: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** @param reconnected called after each reconnect */
+export function createJetStreamLink(connection: NatsConnection, timeoutMs: number, reconnected: () => void): JetStreamLink {
+  const asking = new Set<(error: Error) => void>();
+  const waiting = new Set<() => void>();
+  let connected = true;
+  let closed = false;
+
+  const wake = () => {
+    for (const go of waiting) go();
+    waiting.clear();
+  };
+  const follow = async () => {
+    for await (const status of connection.status()) {
+      if (closed) return;
+      if (status.type === "disconnect") {
+        connected = false;
+        for (const fail of [...asking]) fail(new Interrupted());
+      }
+      if (status.type === "reconnect") {
+        connected = true;
+        wake();
+        reconnected();
+      }
+    }
+  };
+  void follow();
+  void connection.closed().then(wake);
+
+  /** What is sent into a broken connection may be lost without an error. */
+  const untilConnected = async () => {
+    if (connected || connection.isClosed()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    waiting.add(resolve);
+    await promise;
+    clearTimeout(timer);
+    waiting.delete(resolve);
+    if (!connected) throw new AppError("store.unavailable", { detail: "the connection is lost" });
+  };
+
+  const once = async <T>(ask: () => Promise<T>): Promise<T> => {
+    if (!connected) await untilConnected();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    asking.add(reject);
+    ask().then(resolve, reject);
+    return promise.finally(() => asking.delete(reject));
+  };
+
+  return {
+    once,
+    async again(ask) {
+      const startedMs = performance.now();
+      for (;;) {
+        try {
+          return await once(ask);
+        } catch (error) {
+          if (!(error instanceof Interrupted) || performance.now() - startedMs > timeoutMs) throw error;
+        }
+      }
+    },
+    close() {
+      closed = true;
+    },
+  };
+}

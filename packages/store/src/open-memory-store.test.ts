@@ -1,0 +1,4 @@
+import { describeStore } from "../test/store.contract.ts";
+import { memoryBackend } from "../test/store-place.ts";
+
+describeStore(memoryBackend);

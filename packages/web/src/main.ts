@@ -1,0 +1,61 @@
+/**
+ * The page at `/`: the posture, the way in, and who you are.
+ *
+ * Invariant: a token comes in the fragment, which browsers do not send, and is taken out of the address before anything else happens, so that it
+ * stays out of histories, screenshots and server logs. Works under a policy without inline code.
+ */
+import { tokenSchema } from "@althing/contract";
+import { createClient, fetchHealth, loadBrowserIdentity, openMemoryState, type Identity } from "@althing/client";
+import { byId, h, show } from "./element.ts";
+import { identityView } from "./identity-view.ts";
+import { faultText, runNewcomer, type Newcomer } from "./newcomer-view.ts";
+import { postureView, unreachableView } from "./posture-view.ts";
+
+/** `#claim=<token>`, `#join=<token>`, and `/claim#token=<token>`. */
+function takeNewcomer(): Newcomer | undefined {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  if (location.hash !== "") history.replaceState(null, "", "/");
+  for (const [name, kind] of [["claim", "claim"], ["token", "claim"], ["join", "join"]] as const) {
+    const token = tokenSchema.safeParse(fragment.get(name));
+    if (token.success) return { kind, token: token.data };
+  }
+  return undefined;
+}
+
+async function showPosture(): Promise<void> {
+  const place = byId("posture");
+  try {
+    place.replaceChildren(postureView(await fetchHealth(location.origin)));
+  } catch (error) {
+    place.replaceChildren(unreachableView(faultText(error)));
+  }
+}
+
+async function showWho(place: HTMLElement, identity: Identity): Promise<void> {
+  const client = createClient({ identity, urls: [location.origin], state: openMemoryState() });
+  try {
+    place.replaceChildren(identityView(await client.me(), false));
+  } catch (error) {
+    place.replaceChildren(h("section", { class: "card" }, h("h1", {}, "This browser keeps an identity"), h("p", { class: "lead" }, faultText(error)), h("p", { class: "fine" }, "Endpoint id ", h("code", {}, identity.endpoint))));
+  } finally {
+    await client.close();
+  }
+}
+
+async function enter(): Promise<void> {
+  const place = byId("entry");
+  const newcomer = takeNewcomer();
+  if (newcomer !== undefined) {
+    const { user } = await runNewcomer(place, newcomer);
+    show(place, identityView(user, true));
+    await showPosture();
+    return;
+  }
+  const identity = await loadBrowserIdentity();
+  if (identity !== undefined) await showWho(place, identity);
+  else place.replaceChildren(h("section", { class: "card" }, h("h1", {}, "A ground for communities"), h("p", { class: "lead" }, "To come in you need an invitation from a member, or, on a new instance, the one-time link that its start printed.")));
+}
+
+byId("place").textContent = location.host;
+addEventListener("hashchange", () => location.reload());
+await Promise.all([showPosture(), enter()]);

@@ -1,0 +1,24 @@
+/**
+ * How every suite of the repository is run.
+ *
+ * Invariant: each test file has a process of its own (forks), so that a crash, a leaked handle or a native library of one cannot touch
+ * another; two at a time, because the smallest machine we promise has two cores and the suites start real servers. What a run leaves
+ * behind is an error (tools/test-process-guard.ts).
+ */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["packages/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", ".tools/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    globalSetup: ["tools/test-process-guard.ts"],
+    restoreMocks: true,
+    unstubEnvs: true,
+    sequence: { hooks: "stack" },
+  },
+});
