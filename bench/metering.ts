@@ -4,7 +4,7 @@
  * Plain and metered run in turns in one process, so that a busy machine slows both, and the fastest of the turns are compared. Prints a table with the
  * limits and one line of JSON; exits 1 when a limit is missed. The large module is Binaryen's own.
  */
-import { createFuelTank, meterModule } from "../packages/runner/src/metering/index.ts";
+import { createFuelTank, meterModule } from "@althing/runner";
 import { kernels } from "../packages/runner/test/kernels.ts";
 import { readWasmOpt } from "../packages/runner/test/random-modules.ts";
 import { fromText } from "../packages/runner/test/text-modules.ts";
@@ -53,19 +53,35 @@ async function measure(name: string, bytes: Uint8Array, argument: number): Promi
   return { name, plainMs, meteredMs, ratio: meteredMs / plainMs, unitsPerSecond: (units / meteredMs) * 1000 };
 }
 
-function measureRewriting(bytes: Uint8Array): { megabytesPerSecond: number; validateMegabytesPerSecond: number; growth: number } {
+/** Milliseconds this thread has computed: the pass is one thread, and a busy machine must not count against it. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+interface Rewriting {
+  readonly megabytesPerSecond: number;
+  readonly withValidationMegabytesPerSecond: number;
+  readonly growth: number;
+}
+
+function measureRewriting(bytes: Uint8Array): Rewriting {
   let best = Number.POSITIVE_INFINITY;
-  let validate = Number.POSITIVE_INFINITY;
+  let validation = Number.POSITIVE_INFINITY;
   let size = 0;
   for (let turn = 0; turn < 14; turn++) {
-    const started = performance.now();
+    const started = threadMs();
     if (!WebAssembly.validate(bytes as BufferSource)) throw new Error("the large module is not valid");
-    const validated = performance.now();
+    const validated = threadMs();
     size = meterModule(bytes, options).bytes.length;
-    best = Math.min(best, performance.now() - validated - (validated - started));
-    validate = Math.min(validate, validated - started);
+    best = Math.min(best, threadMs() - validated);
+    validation = Math.min(validation, validated - started);
   }
-  return { megabytesPerSecond: bytes.length / best / 1000, validateMegabytesPerSecond: bytes.length / validate / 1000, growth: size / bytes.length - 1 };
+  return {
+    megabytesPerSecond: bytes.length / (best - validation) / 1000,
+    withValidationMegabytesPerSecond: bytes.length / best / 1000,
+    growth: size / bytes.length - 1,
+  };
 }
 
 const rows: Row[] = [];
@@ -75,14 +91,24 @@ const large = readWasmOpt().binary;
 const rewriting = measureRewriting(large);
 
 console.table(
-  rows.map((row) => ({ kernel: row.name, "plain ms": row.plainMs.toFixed(2), "metered ms": row.meteredMs.toFixed(2), ratio: row.ratio.toFixed(3), "M units/s": (row.unitsPerSecond / 1e6).toFixed(0) })),
+  rows.map((row) => ({
+    kernel: row.name,
+    "plain ms": row.plainMs.toFixed(2),
+    "metered ms": row.meteredMs.toFixed(2),
+    ratio: row.ratio.toFixed(3),
+    "M units/s": (row.unitsPerSecond / 1e6).toFixed(0),
+  })),
 );
 const passes = geometricMean <= slowdownLimit && rewriting.megabytesPerSecond >= speedLimit;
 console.table([
   { figure: "geometric mean of the slowdown", observed: geometricMean.toFixed(3), limit: `<= ${slowdownLimit}` },
-  { figure: "rewriting, MB/s (without the engine's validation)", observed: rewriting.megabytesPerSecond.toFixed(1), limit: `>= ${speedLimit}` },
-  { figure: "the engine's validation, MB/s", observed: rewriting.validateMegabytesPerSecond.toFixed(1), limit: "" },
-  { figure: `growth of a module of ${(large.length / 1e6).toFixed(1)} MB`, observed: `${(rewriting.growth * 100).toFixed(1)} %`, limit: "" },
+  { figure: "rewriting, MB/s", observed: rewriting.megabytesPerSecond.toFixed(1), limit: `>= ${speedLimit}` },
+  { figure: "rewriting with the engine's validation, MB/s", observed: rewriting.withValidationMegabytesPerSecond.toFixed(1), limit: "" },
+  {
+    figure: `growth of a module of ${(large.length / 1e6).toFixed(1)} MB`,
+    observed: `${(rewriting.growth * 100).toFixed(1)} %`,
+    limit: "",
+  },
 ]);
 console.log(JSON.stringify({ bench: "metering", passes, geometricMean, slowdownLimit, speedLimit, ...rewriting, rows }));
 process.exitCode = passes ? 0 : 1;

@@ -8,7 +8,15 @@ import { defineConfig } from "vite";
 
 const config = defineConfig({
   base: "/",
-  build: { outDir: "dist", emptyOutDir: true, assetsDir: "assets", assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: "es2024", sourcemap: false },
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    assetsDir: "assets",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2024",
+    sourcemap: false,
+  },
 });
 
 export { config as default };

@@ -96,8 +96,7 @@ describe("rooms", () => {
     const text = "\u001b]0;owned\u0007line one\n12:00 bob: line two\u202e\u001b[2J";
     await cli.run(["room", "send", "wild", "-", ...alice], { input: `${text}\n` });
     const shown = (await cli.run(["room", "history", "wild", ...alice])).stdout;
-    // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
-    expect(shown).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+    expect(shown).not.toMatch(/[[\p{Cc}--[\n]]\u202a-\u202e]/v);
     expect(shown).toContain("line one\n  | 12:00 bob: line two");
     expect((await cli.json("room", "history", "wild", ...alice)) as object[]).toMatchObject([{ text }]);
     await cli.ok("room", "delete", "wild", "--yes", ...alice);
@@ -172,7 +171,7 @@ describe("agents and chat", () => {
     expect(await closed).toBe(0);
   });
 
-  test.skipIf(!existsSync("/usr/bin/script"))("chat on a terminal redraws its prompt and takes Ctrl-C", { timeout: 30_000 }, async () => {
+  test("chat on a terminal redraws its prompt and takes Ctrl-C", { timeout: 30_000 }, async () => {
     const child = spawn("script", ["-qfec", "./althing chat hall --as bob.id", "/dev/null"], {
       cwd: place.path,
       env: { ...place.env, TERM: "xterm", COLUMNS: "80" },

@@ -3,7 +3,7 @@
  *
  * For tests of many small refusals; that the process ends with the same code is shown where real processes run.
  */
-import { runProgram, type CliHost } from "../../packages/cli/src/index.ts";
+import { runProgram, type CliHost } from "@althing/cli";
 import { Readable } from "node:stream";
 import type { Ran, Workplace } from "./althing-process.ts";
 

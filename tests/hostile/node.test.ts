@@ -1,5 +1,7 @@
 /** Every lie, told to the client library in Node: over HTTP and over NATS on TCP. */
 import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
+import { answerScenarios } from "./answer-scenarios.ts";
+import { frameScenarios } from "./frame-scenarios.ts";
 import { startHostileWorld, type HostileWorld } from "./hostile-world.ts";
 import { membershipScenarios } from "./membership-scenarios.ts";
 import { createNodeVictim } from "./node-victim.ts";
@@ -23,8 +25,12 @@ async function begin(): Promise<void> {
   must(await victim.start({ phrase: world.victimPhrase, url: world.proxy.url, nats: [world.natsProxy.url], roomFreshMs: 200 }));
 }
 
-describe("membership, keys and policy", () => {
-  test.for(membershipScenarios)("$name", async ({ run }) => {
+describe.for([
+  ["membership, keys and policy", membershipScenarios],
+  ["messages", frameScenarios],
+  ["people and answers", answerScenarios],
+] as const)("%s", ([, scenarios]) => {
+  test.for(scenarios)("$name", async ({ run }) => {
     await begin();
     await run(world, victim);
   });

@@ -9,11 +9,9 @@ import {
   type Handle,
   type InstancePermission,
   type InstanceRole,
-  type RoomPermission,
-  type RoomRole,
   type SignPub,
 } from "@althing/contract";
-import { authorizeInstance, authorizeRoom } from "@althing/policy";
+import { authorizeInstance } from "@althing/policy";
 
 export interface Caller {
   readonly endpoint: EndpointId;
@@ -25,11 +23,5 @@ export interface Caller {
 /** @throws {auth.forbidden} */
 export function requireInstance(caller: Caller, permission: InstancePermission): void {
   const decision = authorizeInstance(caller.role, "active", permission);
-  if (!decision.allowed) throw new AppError("auth.forbidden", { permission, who: decision.who });
-}
-
-/** @throws {auth.forbidden} */
-export function requireRoom(role: RoomRole, permission: RoomPermission): void {
-  const decision = authorizeRoom(role, permission);
   if (!decision.allowed) throw new AppError("auth.forbidden", { permission, who: decision.who });
 }

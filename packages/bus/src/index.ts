@@ -2,7 +2,7 @@
 export type { Acl } from "./acl.ts";
 export type { BlobPut, Blobs } from "./blobs.ts";
 export { createBus, type Bus, type BusOptions, type BusStats } from "./bus.ts";
-export { requireInstance, requireRoom, type Caller } from "./caller.ts";
+export { requireInstance, type Caller } from "./caller.ts";
 export { openCollections } from "./collections.ts";
 export type { BusConfig, BusLimits, BusLog, Clock } from "./environment.ts";
 export {

@@ -9,6 +9,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { nativeNkeyAuthenticator } from "./nkey-authenticator.ts";
 import type { NkeySeed } from "./nkey.ts";
+import { pinnedTls } from "./pinned-tls.ts";
 
 export const natsMinimum = "2.12";
 const minimumReason = "older ones lack fsync before acknowledgement, atomic batches or batched reads of history";
@@ -32,7 +33,7 @@ export interface BusConnection {
 }
 
 export interface BusConnectionOptions {
-  /** `nats://host:port` or `tls://…` of this node's own server. */
+  /** `nats://host:port` of this node's own server. */
   readonly url: string;
   readonly hubSeed: NkeySeed;
   readonly systemSeed: NkeySeed;
@@ -40,7 +41,8 @@ export interface BusConnectionOptions {
   readonly timeoutMs?: number;
   /** Named in errors about the version. */
   readonly serverPath?: string;
-  readonly ca?: string;
+  /** PEM file of the certificate that this node's server shows: the connection is encrypted, and to that certificate's holder alone. */
+  readonly certFile?: string;
 }
 
 /** @throws {nats.version} */
@@ -49,6 +51,11 @@ export function checkNatsVersion(observed: string, path = "nats-server"): void {
   const [needMajor = 0, needMinor = 0] = natsMinimum.split(".").map(Number);
   if (major > needMajor || (major === needMajor && minor >= needMinor)) return;
   throw new AppError("nats.version", { path, observed, minimum: natsMinimum, reason: minimumReason });
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return "no reason given";
+  return "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
 }
 
 async function open(options: BusConnectionOptions, seed: NkeySeed, name: string): Promise<NatsConnection> {
@@ -64,10 +71,11 @@ async function open(options: BusConnectionOptions, seed: NkeySeed, name: string)
       ignoreAuthErrorAbort: true,
       ignoreClusterUpdates: true,
       inboxPrefix: "_INBOX.hub",
-      ...(options.url.startsWith("tls://") ? { tls: options.ca ? { ca: options.ca } : {} } : {}),
+      ...(options.certFile === undefined ? {} : { tls: pinnedTls(options.certFile) }),
     });
   } catch (cause) {
-    throw new AppError("nats.unavailable", { detail: `no connection to ${new URL(options.url).host}` }, { cause });
+    const { host } = new URL(options.url);
+    throw new AppError("nats.unavailable", { detail: `no connection to ${host} (${reasonOf(cause)})` }, { cause });
   }
 }
 

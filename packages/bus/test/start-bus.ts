@@ -21,11 +21,12 @@ import {
   type EpochRecord,
   type Identity,
 } from "@althing/crypto";
-import { openMemoryClaims, openMemoryObjects, openMemoryStore, type ClaimStore, type ObjectStore, type Store } from "@althing/store";
+import { openMemoryObjects, type ClaimStore, type ObjectStore, type Store } from "@althing/store";
 import { createFakeClock, findNatsServer, freePorts, tempDir, type FakeClock } from "@althing/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { ulid } from "ulid";
+import { maxPayloadOf, openStores, type StoreKind } from "./open-stores.ts";
 import {
   connectBus,
   createBus,
@@ -36,6 +37,7 @@ import {
   type Bus,
   type BusConfig,
   type BusConnection,
+  type BusConnectionOptions,
   type BusLimits,
   type Caller,
 } from "../src/index.ts";
@@ -55,16 +57,20 @@ export interface SessionConnection {
 export interface World {
   bus: Bus;
   readonly clock: FakeClock;
-  readonly store: Store;
+  store: Store;
   readonly objects: ObjectStore;
-  readonly claims: ClaimStore;
+  claims: ClaimStore;
   connection: BusConnection;
   readonly config: BusConfig;
+  /** How a hub connects to the server. */
+  readonly hub: BusConnectionOptions;
   readonly url: string;
   readonly dir: string;
   person(handle: string, options?: { role?: "admin" | "member"; keys?: boolean }): Promise<Person>;
   session(person: Person): Promise<SessionConnection>;
-  /** Opens the bus anew on the same stores, as after a restart of the hub. */
+  /** Closes bus and stores; the server stays. */
+  stopHub(): Promise<void>;
+  /** Opens stores and bus anew, as after a restart of the hub. */
   reopen(): Promise<void>;
   stopServer(): Promise<void>;
   startServer(): Promise<void>;
@@ -73,6 +79,11 @@ export interface World {
 }
 
 const seedOf = (text: string) => new Uint8Array(createHash("sha256").update(text).digest());
+
+/** The same identity for the same handle, in every process. */
+export function identityOf(handle: string): Promise<Identity> {
+  return identityFromSeeds({ signSeed: seedOf(`sign ${handle}`), kexSeed: seedOf(`kex ${handle}`) });
+}
 
 async function spawnServer(binary: string, config: string): Promise<ChildProcess> {
   const child = spawn(binary, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
@@ -94,13 +105,22 @@ async function endServer(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** @param limits lower limits than the contract's */
-export async function startBus(options: { limits?: Partial<BusLimits>; exposed?: boolean; store?: Store } = {}): Promise<World> {
+export interface StartBusOptions {
+  /** Lower limits than the contract's. */
+  readonly limits?: Partial<BusLimits>;
+  readonly exposed?: boolean;
+  /** What the state is kept in; a store of the caller's own outlives `reopen`. */
+  readonly store?: Store | StoreKind;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+}
+
+export async function startBus(options: StartBusOptions = {}): Promise<World> {
   const temp = await tempDir();
   const dir = temp.path;
   const [port = 0, websocketPort = 0] = await freePorts(2);
   const hub = newNkey();
   const system = newNkey();
+  const { store: kind = "memory", tls } = options;
   const aclFile = join(dir, "acl.conf");
   const configFile = join(dir, "nats.conf");
   await mkdir(join(dir, "js"));
@@ -115,15 +135,16 @@ export async function startBus(options: { limits?: Partial<BusLimits>; exposed?:
     aclInclude: "./acl.conf",
     systemNkey: system.publicKey,
     debug: false,
+    ...maxPayloadOf(kind),
+    ...(tls ? { tls } : {}),
   });
   await writeFile(configFile, text);
   const binary = await findNatsServer();
   let server = await spawnServer(binary, configFile);
   const url = `nats://127.0.0.1:${port}`;
   const clock = createFakeClock(Date.UTC(2026, 10, 20));
-  const store = options.store ?? openMemoryStore();
   const objects = openMemoryObjects();
-  const claims = openMemoryClaims({ clock });
+  const stores = openStores(kind, { dir, clock });
   const config: BusConfig = {
     node: "n1",
     natsUrls: [url],
@@ -134,27 +155,39 @@ export async function startBus(options: { limits?: Partial<BusLimits>; exposed?:
     exposed: options.exposed ?? false,
     ...(options.limits ? { limits: options.limits } : {}),
   };
+  const asHub = { url, hubSeed: hub.seed, systemSeed: system.seed, ...(tls ? { certFile: tls.certFile } : {}) };
+  let isOpen = false;
   const open = async () => {
-    const connection = await connectBus({ url, hubSeed: hub.seed, systemSeed: system.seed });
+    const connection = await connectBus(asHub);
     try {
-      return { connection, bus: await createBus({ store, claims, objects, nats: connection, clock, config }) };
+      const { store, claims } = await stores.open(connection.account);
+      const bus = await createBus({ store, claims, objects, nats: connection, clock, config });
+      isOpen = true;
+      return { connection, store, claims, bus };
     } catch (error) {
+      await stores.close();
       await connection.close();
       throw error;
     }
+  };
+  const close = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await world.bus.close();
+    await stores.close();
+    await world.connection.close();
   };
   const connections: NatsConnection[] = [];
   const world: World = {
     ...(await open()),
     clock,
-    store,
     objects,
-    claims,
     config,
+    hub: asHub,
     url,
     dir,
     async person(handle, { role = "member", keys = true } = {}) {
-      const identity = await identityFromSeeds({ signSeed: seedOf(`sign ${handle}`), kexSeed: seedOf(`kex ${handle}`) });
+      const identity = await identityOf(handle);
       if (await world.bus.users.claimable()) {
         await world.bus.users.bootstrap({ signPub: identity.signPub, handle: handle as Handle, keys: identity.card });
       } else {
@@ -173,9 +206,9 @@ export async function startBus(options: { limits?: Partial<BusLimits>; exposed?:
       connections.push(nats);
       return { nats, nkey: pair.publicKey, seed: pair.seed, inbox: session.inbox };
     },
+    stopHub: close,
     async reopen() {
-      await world.bus.close();
-      await world.connection.close();
+      await close();
       Object.assign(world, await open());
     },
     stopServer: () => endServer(server),
@@ -185,8 +218,7 @@ export async function startBus(options: { limits?: Partial<BusLimits>; exposed?:
     serverPid: () => server.pid ?? 0,
     async stop() {
       await Promise.all(connections.map((nats) => nats.close()));
-      await world.bus.close();
-      await world.connection.close();
+      await close();
       await endServer(server);
       await temp.remove();
     },
@@ -241,7 +273,7 @@ export interface HeldRoom {
 }
 
 export async function foundRoom(
-  world: World,
+  world: Acting,
   owner: Person,
   name: string,
   policy: Partial<RoomPolicy> = {},
@@ -266,7 +298,10 @@ export async function foundRoom(
   return { held, room };
 }
 
-export function propose(world: World, held: HeldRoom, maker: Person, members: readonly EpochMember[], reason: EpochReason) {
+/** What acting as a client takes of a world. */
+export type Acting = Pick<World, "bus" | "clock">;
+
+export function propose(world: Acting, held: HeldRoom, maker: Person, members: readonly EpochMember[], reason: EpochReason) {
   return proposeEpoch({
     ...(held.record && held.hash ? { previous: { record: held.record, hash: held.hash, ...(held.key ? { key: held.key } : {}) } } : {}),
     room: held.id,
@@ -288,7 +323,7 @@ export function hold(held: HeldRoom, made: { proposal: EpochProposal; hash: stri
 
 /** Invites as a client does: record, statement, request; `accept` also joins. */
 export async function inviteTo(
-  world: World,
+  world: Acting,
   held: HeldRoom,
   inviter: Person,
   invitee: Person,
@@ -311,7 +346,7 @@ export async function inviteTo(
 }
 
 export function statementOf(
-  world: World,
+  world: Acting,
   held: HeldRoom,
   inviter: Person,
   invitee: EndpointId,
@@ -329,7 +364,7 @@ export function statementOf(
 }
 
 /** Kicks as a client does. */
-export async function kickFrom(world: World, held: HeldRoom, by: Person, who: Person): Promise<void> {
+export async function kickFrom(world: Acting, held: HeldRoom, by: Person, who: Person): Promise<void> {
   const rest = (held.record?.members ?? []).filter((member) => member.endpoint !== who.identity.endpoint);
   const made = held.policy.encrypt ? await propose(world, held, by, rest, "kick") : undefined;
   await world.bus.rooms.kick(by.caller, { room: held.id, endpoint: who.identity.endpoint, ...(made ? { epoch: made.proposal } : {}) });

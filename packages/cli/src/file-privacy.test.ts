@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { checkFolderOf, checkPrivateFile, isPrivateGroup } from "./file-privacy.ts";
 
 const group = "root:x:0:\nann:x:1000:\nteam:x:1001:ann,ben\nben:x:1002:ann\n";
-const passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nben:x:1001:1002::/home/ben:/bin/sh\n";
+const passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/nonexistent:/bin/sh\nben:x:1001:1002::/nonexistent:/bin/sh\n";
 
 describe("key files", () => {
   test("are refused when group or others may read, write or run them", async () => {

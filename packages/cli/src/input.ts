@@ -4,10 +4,17 @@
  * Invariant: a name that cannot exist is wrong usage (exit 2) with the rule in the message, and costs no request.
  */
 import { handleSchema, roomIdSchema, roomNameSchema, signPubSchema, tokenSchema, type Handle, type SignPub } from "@althing/contract";
-import type { z } from "zod";
 import { usageError } from "./context.ts";
 
-function parseAs<S extends z.ZodType>(schema: S, what: string, text: string | undefined): z.output<S> {
+interface Parser<T> {
+  safeParse(
+    value: unknown,
+  ):
+    | { readonly success: true; readonly data: T }
+    | { readonly success: false; readonly error: { readonly issues: readonly { readonly message: string }[] } };
+}
+
+function parseAs<T>(schema: Parser<T>, what: string, text: string | undefined): T {
   const parsed = schema.safeParse(text);
   if (parsed.success) return parsed.data;
   throw usageError(`"${text ?? ""}" is no ${what}: ${parsed.error.issues[0]?.message ?? "invalid"}`);

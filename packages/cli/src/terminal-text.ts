@@ -6,15 +6,22 @@
  * (`output.ts`) and not at each call, because a forgotten call would be the hole. Source: Unicode TR 36, CVE-2021-42574.
  */
 
-// Whole escape sequences first (CSI, OSC, DCS/SOS/PM/APC, two-character), so that their parameters do not stay behind as litter.
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is sought
-const sequences =
-  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]/g;
+const [escape, bell, csi, osc, st] = [0x1b, 0x07, 0x9b, 0x9d, 0x9c].map((code) => String.fromCharCode(code));
+const c1Strings = [0x90, 0x98, 0x9e, 0x9f].map((code) => String.fromCharCode(code)).join("");
 
-// C0 but tab and line feed, DEL, C1, bidi marks and embeddings, invisible operators, separators, annotation, tags.
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is sought
+// Whole escape sequences first (CSI; OSC, DCS, SOS, PM, APC; two-character), so that their parameters do not stay behind as litter.
+const sequences = new RegExp(
+  [
+    `(?:${escape}\\[|${csi})[0-?]*[ -/]*[@-~]`,
+    `(?:${escape}[\\]PX^_]|[${osc}${c1Strings}])[^${bell}${escape}${st}]*(?:${bell}|${escape}\\\\|${st})?`,
+    `${escape}[ -/]*[0-~]`,
+  ].join("|"),
+  "g",
+);
+
+// Control characters but tab and line feed, bidi marks and embeddings, invisible operators, separators, annotation, tags.
 const forbidden =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /[[\p{Cc}--[\t\n]]\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gv;
 
 /** Keeps line feeds and tabs; for text whose line structure is ours. */
 export function safeText(text: string): string {

@@ -172,7 +172,8 @@ async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options:
 }
 
 function problemOf(answer: HttpAnswer): AppError {
-  if (answer.status >= 300 && answer.status < 400) return new AppError("client.bad_answer", { detail: `a redirect (${answer.status}), which is never followed` });
+  if (answer.status >= 300 && answer.status < 400)
+    return new AppError("client.bad_answer", { detail: `a redirect (${answer.status}), which is never followed` });
   const parsed = problemSchema.safeParse(jsonOf(answer.body));
   const known = parsed.success ? fromProblem(parsed.data) : undefined;
   if (known === undefined) {
@@ -202,7 +203,8 @@ export function jsonOf(body: Uint8Array): unknown {
 /** The caller's own row; a server that names somebody else is not believed. @throws {client.bad_answer} */
 export async function ownRow(api: Api, identity: Identity): Promise<RouteResponse<"me.get">> {
   const row = await api.call("me.get");
-  if (row.signPub !== identity.signPub || row.endpoint !== identity.endpoint) throw new AppError("client.bad_answer", { detail: "me.get: another person than the caller" });
+  if (row.signPub !== identity.signPub || row.endpoint !== identity.endpoint)
+    throw new AppError("client.bad_answer", { detail: "me.get: another person than the caller" });
   return row;
 }
 

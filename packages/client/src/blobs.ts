@@ -22,7 +22,8 @@ export async function storeBlob(api: Api, bytes: Uint8Array, options: PutBlobOpt
   options.onProgress?.(0, ciphertext.length);
   const answer = await api.raw("blobs.put", { body: ciphertext, query: options.room === undefined ? {} : { room: options.room } });
   const stored = blobSchema.safeParse(jsonOf(answer));
-  if (!stored.success || stored.data.hash !== hash) throw new AppError("client.bad_answer", { detail: "the blob was stored under another hash" });
+  if (!stored.success || stored.data.hash !== hash)
+    throw new AppError("client.bad_answer", { detail: "the blob was stored under another hash" });
   options.onProgress?.(ciphertext.length, ciphertext.length);
   return { hash, key: toBase64url(key), bytes: ciphertext.length };
 }

@@ -20,7 +20,8 @@ const only = "me";
 export async function loadBrowserIdentity(name: string = databaseName): Promise<Identity | undefined> {
   const stored = await withStore(name, "readonly", (store) => done<StoredIdentity | undefined>(store.get(only)));
   if (stored === undefined) return undefined;
-  if (stored.version !== 1) throw new AppError("identity.corrupt", { path: "this browser", detail: `version ${String(stored.version)} is unknown` });
+  if (stored.version !== 1)
+    throw new AppError("identity.corrupt", { path: "this browser", detail: `version ${String(stored.version)} is unknown` });
   return identityFromKeys(stored);
 }
 

@@ -46,7 +46,14 @@ const backoffMs = [50, 100, 200, 400, 800, 1_500] as const;
 /** A session is renewed when this share of its life is over. */
 const renewAt = 0.9;
 /** Refusals that no waiting mends. */
-const final = new Set(["auth.revoked", "auth.unknown_user", "client.closed", "client.insecure_target", "auth.bad_signature", "auth.wrong_authority"]);
+const final = new Set([
+  "auth.revoked",
+  "auth.unknown_user",
+  "client.closed",
+  "client.insecure_target",
+  "auth.bad_signature",
+  "auth.wrong_authority",
+]);
 
 export function createBusLink(deps: BusLinkDeps): BusLink {
   let link: Link | undefined;
@@ -60,7 +67,11 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
     const session = await deps.api.call("session.open", { body: { nkey: key.nkey } });
     // The nkey goes into a signed request later, to end this session and no other.
     if (session.nkey !== key.nkey) throw new AppError("client.bad_answer", { detail: "session.open: another key than the one asked for" });
-    const { connection, url } = await connectAdmitted(deps, session, key, ended.signal);
+    const { connection, url } = await connectAdmitted(deps, session, key, ended.signal).catch(async (error: unknown) => {
+      // Sessions are counted: one that nobody connects with must not stay until it expires.
+      await forget(session);
+      throw error;
+    });
     const fresh: Link = { connection, session };
     connection.subscribe(subjects.notice(session.inbox), {
       callback: (error, message) => {

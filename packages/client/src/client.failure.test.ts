@@ -2,7 +2,17 @@
 import { readdir, readFile } from "node:fs/promises";
 import { startInstance, type TestInstance } from "@althing/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { claimInstance, createClient, identityFromPhrase, joinInstance, newRecoveryPhrase, openMemoryState, type AlthingClient, type ConnectionEvent, type RoomHandle } from "./index.ts";
+import {
+  claimInstance,
+  createClient,
+  identityFromPhrase,
+  joinInstance,
+  newRecoveryPhrase,
+  openMemoryState,
+  type AlthingClient,
+  type ConnectionEvent,
+  type RoomHandle,
+} from "./index.ts";
 
 let instance: TestInstance;
 let adas: AlthingClient;

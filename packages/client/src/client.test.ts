@@ -3,10 +3,26 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isAppError, limits, type RoomPolicy } from "@althing/contract";
+import { echoHeaders, isAppError, limits, type RoomPolicy } from "@althing/contract";
+import { headers } from "@nats-io/nats-core";
+import { platform } from "#platform";
 import { startInstance, tempDir, type TestInstance } from "@althing/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { claimInstance, createClient, fetchHealth, identityFromPhrase, joinInstance, newRecoveryPhrase, openFileState, openMemoryState, type AlthingClient, type ClientState, type ClientWarning, type Identity, type RoomEvent } from "./index.ts";
+import {
+  claimInstance,
+  createClient,
+  fetchHealth,
+  identityFromPhrase,
+  joinInstance,
+  newRecoveryPhrase,
+  openFileState,
+  openMemoryState,
+  type AlthingClient,
+  type ClientState,
+  type ClientWarning,
+  type Identity,
+  type RoomEvent,
+} from "./index.ts";
 
 let instance: TestInstance;
 let ada: Identity;
@@ -29,7 +45,10 @@ beforeAll(async () => {
   const token = /=([\w-]{43})$/.exec(instance.adminLink ?? "")?.[1] ?? "";
   await claimInstance({ url: instance.url, token, handle: "ada", identity: ada });
   const admin = clientOf(ada);
-  for (const [identity, handle] of [[bob, "bob"], [carol, "carol"]] as const) {
+  for (const [identity, handle] of [
+    [bob, "bob"],
+    [carol, "carol"],
+  ] as const) {
     const { token: invitation } = await admin.call("invitations.create", { body: {} });
     await joinInstance({ url: instance.url, token: invitation, handle, identity });
   }
@@ -79,7 +98,9 @@ function collector() {
 const messages = (count: number) => (events: readonly RoomEvent[]) => events.filter((event) => event.kind === "message").length >= count;
 
 describe("rooms of every policy", () => {
-  const policies: Partial<RoomPolicy>[] = [true, false].flatMap((encrypt) => [true, false].flatMap((persist) => [true, false].map((sign) => ({ encrypt, persist, sign }))));
+  const policies: Partial<RoomPolicy>[] = [true, false].flatMap((encrypt) =>
+    [true, false].flatMap((persist) => [true, false].map((sign) => ({ encrypt, persist, sign }))),
+  );
   it.each(policies)("carries messages both ways, in order, once, and authenticated exactly when signed: %o", async (policy) => {
     const { mine, his, warnings } = await roomForTwo(policy);
     const heard = collector();
@@ -240,6 +261,41 @@ describe("delivery", () => {
     expect(event?.kind === "message" && event.text).toBeUndefined();
   });
 
+  it("is not misled by a member who writes the server's headers", async () => {
+    const state = openMemoryState();
+    const { name, mine, his, bobs, adas, warnings } = await roomForTwo({}, state);
+    const heard = collector();
+    const subscription = await his.subscribe(heard.handler);
+    await mine.send("one");
+    const key = platform.createSessionKey();
+    const session = await adas.call("session.open", { body: { nkey: key.nkey } });
+    const { connection } = await platform.connectBus({
+      apiUrl: instance.url,
+      nats: session.nats,
+      inboxPrefix: `_INBOX.${session.inbox}`,
+      key,
+      ca: undefined,
+      timeoutMs: 5_000,
+    });
+    const misleading = headers();
+    misleading.set(echoHeaders.sequence, "900000000");
+    misleading.set(echoHeaders.lastSequence, "899999999");
+    connection.publish((await mine.info()).subjects.publish, "junk", { headers: misleading });
+    await connection.flush();
+    await mine.send("two");
+    await heard.until(messages(2));
+    await subscription.close();
+    await connection.close();
+    await mine.send("three");
+    expect(warnings.map((warning) => warning.code).filter((one) => one !== "first-sight")).toEqual(["frame.malformed"]);
+    expect(await state.entries(`room/${his.id}`)).not.toContainEqual(expect.objectContaining({ h: 900_000_000 }));
+    await bobs.close();
+    const later = collector();
+    await (await clientOf(bob, state).rooms.open(name)).subscribe(later.handler);
+    await later.until(messages(1));
+    expect(later.texts()).toEqual(["three"]);
+  });
+
   it("refuses a message that is too large before it takes a counter", async () => {
     const { mine, his, warnings } = await roomForTwo();
     const heard = collector();
@@ -283,13 +339,16 @@ describe("blobs, identities, addresses", () => {
     await client.close();
     await expect(client.me()).rejects.toSatisfy(isAppError);
     for (const url of ["http://example.org", "ftp://localhost", "https://user:word@example.org"]) {
-      expect(() => createClient({ identity: ada, urls: [url], state: openMemoryState() })).toThrow(expect.objectContaining({ code: "client.insecure_target" }));
+      expect(() => createClient({ identity: ada, urls: [url], state: openMemoryState() })).toThrow(
+        expect.objectContaining({ code: "client.insecure_target" }),
+      );
     }
-    expect(() => createClient({ identity: ada, urls: [instance.url], nats: ["nats://example.org:4222"], state: openMemoryState() })).toThrow(expect.objectContaining({ code: "client.insecure_target" }));
+    expect(() =>
+      createClient({ identity: ada, urls: [instance.url], nats: ["nats://example.org:4222"], state: openMemoryState() }),
+    ).toThrow(expect.objectContaining({ code: "client.insecure_target" }));
   });
 
   it("reads the posture without an identity", async () => {
     expect((await fetchHealth(instance.url)).status).toBe("ready");
   });
 });
-

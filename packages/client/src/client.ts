@@ -158,7 +158,8 @@ export function createClient(options: ClientOptions): AlthingClient {
     const endpoint = endpointIdSchema.safeParse(who);
     if (!handle.success && !endpoint.success) throw new AppError("user.not_found", { user: who });
     const found = await api.call("identities.get", { params: { identity: who as Handle } });
-    if (found.handle !== who && found.endpoint !== who) throw new AppError("client.bad_answer", { detail: `asked for ${who}, got ${found.handle}` });
+    if (found.handle !== who && found.endpoint !== who)
+      throw new AppError("client.bad_answer", { detail: `asked for ${who}, got ${found.handle}` });
     return pins.check(found);
   }
 
@@ -167,7 +168,18 @@ export function createClient(options: ClientOptions): AlthingClient {
     return safetyNumber({ signPub: identity.signPub, kexPub: identity.kexPub }, { signPub: other.signPub, kexPub: kexPubOf(other) });
   }
 
-  const table = createRooms({ api, identity, pins, state: options.state, now, warn, roomFreshMs: options.roomFreshMs ?? 5_000, bus, identityOf, safetyNumber: safetyNumberWith });
+  const table = createRooms({
+    api,
+    identity,
+    pins,
+    state: options.state,
+    now,
+    warn,
+    roomFreshMs: options.roomFreshMs ?? 5_000,
+    bus,
+    identityOf,
+    safetyNumber: safetyNumberWith,
+  });
   const openOnly = () => {
     if (closed) throw new AppError("client.closed");
   };

@@ -1,6 +1,27 @@
 /** What a hostile server may do with a room's records, and that each is noticed. */
-import { AppError, type EndpointId, type Epoch, type Handle, type Room, type RoomId, type RoomName, type RoomPolicy, type RoomRole, type RouteName } from "@althing/contract";
-import { encodeEpoch, encodeInvite, identityFromPhrase, newRecoveryPhrase, proposeEpoch, toBase64url, type EpochMember, type Identity, type ProposedEpoch } from "@althing/crypto";
+import {
+  AppError,
+  type EndpointId,
+  type Epoch,
+  type Handle,
+  type Room,
+  type RoomId,
+  type RoomName,
+  type RoomPolicy,
+  type RoomRole,
+  type RouteName,
+} from "@althing/contract";
+import {
+  encodeEpoch,
+  encodeInvite,
+  identityFromPhrase,
+  newRecoveryPhrase,
+  proposeEpoch,
+  toBase64url,
+  type EpochMember,
+  type Identity,
+  type ProposedEpoch,
+} from "@althing/crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Api } from "./api.ts";
 import { createEpochBook, type EpochChange, type VerifiedEpoch } from "./epoch-book.ts";
@@ -18,10 +39,32 @@ beforeAll(async () => {
   [ada, bob, mallory] = (await Promise.all([1, 2, 3].map(() => identityFromPhrase(newRecoveryPhrase())))) as [Identity, Identity, Identity];
 });
 
-const member = (who: Identity, handle: string, role: RoomRole): EpochMember => ({ endpoint: who.endpoint, signPub: who.signPub, kexPub: who.kexPub, handle: handle as Handle, role });
+const member = (who: Identity, handle: string, role: RoomRole): EpochMember => ({
+  endpoint: who.endpoint,
+  signPub: who.signPub,
+  kexPub: who.kexPub,
+  handle: handle as Handle,
+  role,
+});
 
-async function propose(maker: Identity, previous: ProposedEpoch | undefined, reason: ProposedEpoch["record"]["reason"], members: readonly EpochMember[], policy = shared): Promise<ProposedEpoch> {
-  return proposeEpoch({ ...(previous === undefined ? {} : { previous }), room: id, name, policy, members, reason, identity: maker, now: 1_700_000_000_000, link: true });
+async function propose(
+  maker: Identity,
+  previous: ProposedEpoch | undefined,
+  reason: ProposedEpoch["record"]["reason"],
+  members: readonly EpochMember[],
+  policy = shared,
+): Promise<ProposedEpoch> {
+  return proposeEpoch({
+    ...(previous === undefined ? {} : { previous }),
+    room: id,
+    name,
+    policy,
+    members,
+    reason,
+    identity: maker,
+    now: 1_700_000_000_000,
+    link: true,
+  });
 }
 
 /** Ada founds, invites Bob, renews the key. */
@@ -43,7 +86,12 @@ function serve(records: readonly ProposedEpoch[], me: Identity): Api {
         .filter((one) => one.record.epoch >= (input.query?.from ?? 1))
         .map((one): Epoch => {
           const sealed = one.proposal.sealed.find((key) => key.endpoint === me.endpoint);
-          return { epoch: one.record.epoch, record: one.proposal.record, ...(sealed === undefined ? {} : { sealed }), ...(one.proposal.link === undefined ? {} : { link: one.proposal.link }) };
+          return {
+            epoch: one.record.epoch,
+            record: one.proposal.record,
+            ...(sealed === undefined ? {} : { sealed }),
+            ...(one.proposal.link === undefined ? {} : { link: one.proposal.link }),
+          };
         });
       return { epochs } as never;
     },
@@ -51,7 +99,15 @@ function serve(records: readonly ProposedEpoch[], me: Identity): Api {
 }
 
 const roomAt = (last: ProposedEpoch | undefined, invite?: string): Room =>
-  ({ id, name, policy: last?.record.policy ?? shared, epoch: last?.record.epoch ?? 0, epochHash: last?.hash, gone: [], ...(invite === undefined ? {} : { invite }) }) as unknown as Room;
+  ({
+    id,
+    name,
+    policy: last?.record.policy ?? shared,
+    epoch: last?.record.epoch ?? 0,
+    epochHash: last?.hash,
+    gone: [],
+    ...(invite === undefined ? {} : { invite }),
+  }) as unknown as Room;
 
 function book(records: readonly ProposedEpoch[], me: Identity, pinned: { epoch: number; hash: string | null } = { epoch: 0, hash: null }) {
   const seen = { firstSight: 0, changes: [] as EpochChange[], top: undefined as VerifiedEpoch | undefined };
@@ -82,7 +138,10 @@ describe("the chain of epochs", () => {
     const top = await mine.sync(roomAt(records[2]));
     expect(top.record.members.map((one) => one.handle).toSorted()).toEqual(["ada", "bob"]);
     expect(seen.firstSight).toBe(0);
-    expect(seen.changes.map((one) => [one.epoch, one.reason, one.added.length])).toEqual([[2, "invite", 1], [3, "rekey", 0]]);
+    expect(seen.changes.map((one) => [one.epoch, one.reason, one.added.length])).toEqual([
+      [2, "invite", 1],
+      [3, "rekey", 0],
+    ]);
   });
 
   it("opens every key of a shared history through the links, the member's own and those before it came", async () => {
@@ -116,7 +175,9 @@ describe("the chain of epochs", () => {
 
   it("refuses a silent member: a record that its maker did not sign", async () => {
     const [one] = await threeEpochs();
-    const silent = await propose(mallory, one, "invite", [member(ada, "ada", "owner"), member(mallory, "mallory", "member")]).catch((error: unknown) => error);
+    const silent = await propose(mallory, one, "invite", [member(ada, "ada", "owner"), member(mallory, "mallory", "member")]).catch(
+      (error: unknown) => error,
+    );
     expect(silent).toBeInstanceOf(AppError);
     const claimed = await threeEpochs();
     const own = await propose(mallory, undefined, "create", [member(mallory, "mallory", "owner")]);

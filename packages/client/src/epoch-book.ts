@@ -76,8 +76,11 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
 
   async function fetchFrom(from: number, until: number): Promise<Page[]> {
     const pages: Page[] = [];
-    for (let next: number | undefined = from; next !== undefined && next <= until; ) {
-      const answer: { epochs: Epoch[]; next?: number | undefined } = await deps.api.call("rooms.epochs", { params, query: { from: next, limit: 50 } });
+    for (let next: number | undefined = from; next !== undefined && next <= until;) {
+      const answer: { epochs: Epoch[]; next?: number | undefined } = await deps.api.call("rooms.epochs", {
+        params,
+        query: { from: next, limit: 50 },
+      });
       for (const entry of answer.epochs) {
         const decoded = decodeEpoch(fromBase64url(entry.record));
         if (decoded.record.epoch !== entry.epoch) throw forged(deps.room, entry.epoch, "it is served under another number");
@@ -111,14 +114,17 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     let current = anchor;
     const changes: EpochChange[] = [];
     for (const page of await fetchFrom(current.record.epoch + 1, room.epoch)) {
-      if (page.entry.epoch !== current.record.epoch + 1) throw forged(deps.room, page.entry.epoch, `the record of epoch ${current.record.epoch + 1} is missing`);
+      if (page.entry.epoch !== current.record.epoch + 1)
+        throw forged(deps.room, page.entry.epoch, `the record of epoch ${current.record.epoch + 1} is missing`);
       await checkStep(current, page);
       const next = await remember(page);
       changes.push(changeBetween(current, next));
       current = next;
     }
-    if (current.record.epoch < room.epoch) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: room.epoch, observed: current.record.epoch });
-    if (room.epochHash !== undefined && room.epochHash !== current.hash) throw new AppError("epoch.forked", { room: deps.room, epoch: room.epoch });
+    if (current.record.epoch < room.epoch)
+      throw new AppError("epoch.rolled_back", { room: deps.room, pinned: room.epoch, observed: current.record.epoch });
+    if (room.epochHash !== undefined && room.epochHash !== current.hash)
+      throw new AppError("epoch.forked", { room: deps.room, epoch: room.epoch });
     top = current;
     if (changes.length > 0 || deps.pinned().epoch < current.record.epoch) await deps.onAdvance(current, changes);
     return current;
@@ -128,7 +134,8 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
   async function findAnchor(room: Room): Promise<VerifiedEpoch> {
     const pinned = deps.pinned();
     if (pinned.hash !== null) {
-      if (room.epoch < pinned.epoch) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: pinned.epoch, observed: room.epoch });
+      if (room.epoch < pinned.epoch)
+        throw new AppError("epoch.rolled_back", { room: deps.room, pinned: pinned.epoch, observed: room.epoch });
       const page = await onePage(pinned.epoch);
       if (page.decoded.hash !== pinned.hash) throw new AppError("epoch.forked", { room: deps.room, epoch: pinned.epoch });
       return remember(page);
@@ -188,7 +195,11 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     const next = top !== undefined && epoch < top.record.epoch && record.policy.history === "shared" ? await key(epoch + 1) : undefined;
     const following = entries.get(epoch + 1);
     if (next === undefined || following?.entry.link === undefined) throw new AppError("epoch.no_key", { room: deps.room, epoch });
-    return { epoch, key: await openLink(fromBase64url(following.entry.link), next.key, following.decoded, page?.decoded), recordHash: hash };
+    return {
+      epoch,
+      key: await openLink(fromBase64url(following.entry.link), next.key, following.decoded, page?.decoded),
+      recordHash: hash,
+    };
   }
 
   function key(epoch: number): Promise<EpochKey> {
@@ -207,7 +218,8 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     },
     async sync(room, least = 0) {
       const anchor = top ?? (await findAnchor(room));
-      if (room.epoch < anchor.record.epoch) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: anchor.record.epoch, observed: room.epoch });
+      if (room.epoch < anchor.record.epoch)
+        throw new AppError("epoch.rolled_back", { room: deps.room, pinned: anchor.record.epoch, observed: room.epoch });
       if (room.epoch < least) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: least, observed: room.epoch });
       return advance(room, anchor);
     },
@@ -251,7 +263,11 @@ async function invitedAt(deps: EpochBookDeps, room: Room): Promise<{ epoch: numb
 }
 
 function toVerified(decoded: Decoded): VerifiedEpoch {
-  return { record: decoded.record, hash: decoded.hash, members: new Map(decoded.record.members.map((member) => [member.endpoint, member])) };
+  return {
+    record: decoded.record,
+    hash: decoded.hash,
+    members: new Map(decoded.record.members.map((member) => [member.endpoint, member])),
+  };
 }
 
 function changeBetween(before: VerifiedEpoch, after: VerifiedEpoch): EpochChange {
@@ -267,4 +283,3 @@ function changeBetween(before: VerifiedEpoch, after: VerifiedEpoch): EpochChange
 function forged(room: RoomId, epoch: number, detail: string): AppError {
   return new AppError("epoch.forged", { room, epoch, detail });
 }
-

@@ -13,8 +13,13 @@ export interface HistoryPage {
 }
 
 /** From the frame after `after` to the end. @throws {client.bad_answer} sequences that do not grow */
-export async function* readHistoryPages(api: Api, room: RoomId, after: number, pageMax: number = limits.historyPageMax): AsyncGenerator<HistoryPage> {
-  for (let at = after; ; ) {
+export async function* readHistoryPages(
+  api: Api,
+  room: RoomId,
+  after: number,
+  pageMax: number = limits.historyPageMax,
+): AsyncGenerator<HistoryPage> {
+  for (let at = after; ;) {
     const page = await api.call("rooms.history", { params: { room }, query: { after: at, limit: pageMax } });
     checkOrder(page.frames, at);
     yield page;

@@ -16,7 +16,7 @@ import type { RoomCore } from "./room-core.ts";
 import { factsOf, toEvent, type FrameFacts, type RoomEvent } from "./room-events.ts";
 import { placeOf, type Origin, type RoomOpener } from "./room-opener.ts";
 import type { Arrival } from "./room-wire.ts";
-import { createSequencer, type Gap, type Place, type Placed } from "./sequencer.ts";
+import { createSequencer, type Place, type Placed } from "./sequencer.ts";
 
 export type Since = "now" | "cursor" | "start" | { readonly last: number };
 export type RoomHandler = (event: RoomEvent) => void | Promise<void>;
@@ -148,19 +148,21 @@ export function createInbox(deps: InboxDeps): Inbox {
     else throw error;
   }
 
-  const sayGaps = (gaps: readonly Gap[]) => core.missed(gaps);
-
   /** One frame, from wherever, to its place in the order. */
   async function take(arrival: Arrival, own: OwnFrame | undefined, origin: Origin): Promise<void> {
     try {
       const parsed = own === undefined ? parseFrame(arrival.bytes) : undefined;
-      const place: Place = own === undefined ? placeOf(parsed as ParsedFrame, arrival.seq) : { key: own.key, epoch: own.epoch, counter: own.counter, seq: arrival.seq };
+      const place: Place =
+        own === undefined
+          ? placeOf(parsed as ParsedFrame, arrival.seq)
+          : { key: own.key, epoch: own.epoch, counter: own.counter, seq: arrival.seq };
       const old = sequencer.isOld(place);
       if (old !== undefined) repeated(old);
       else {
-        const facts = own === undefined ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin))) : ownFacts(core, own);
+        const facts =
+          own === undefined ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin))) : ownFacts(core, own);
         const offer = sequencer.offer(place, { facts, at: arrival.at });
-        sayGaps(offer.gaps);
+        core.missed(offer.gaps);
         for (const placed of offer.ready) await deliver(placed);
         if (offer.verdict === "held") await repair();
         if (offer.verdict === "deliver" || offer.verdict === "held") return;
@@ -189,7 +191,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     if (!sequencer.holding) return;
     await readStored(core.memory.cursor ?? 0);
     const { ready, gaps } = sequencer.giveUp();
-    sayGaps(gaps);
+    core.missed(gaps);
     for (const placed of ready) await deliver(placed);
   }
 
@@ -200,7 +202,17 @@ export function createInbox(deps: InboxDeps): Inbox {
         checkEnd(page, from);
         for (const stored of page.frames) {
           received = Math.max(received, stored.seq);
-          await take({ bytes: fromBase64url(stored.frame), subject: core.info.subjects.subscribe, seq: stored.seq, previous: stored.previous, at: stored.at }, undefined, "stored");
+          await take(
+            {
+              bytes: fromBase64url(stored.frame),
+              subject: core.info.subjects.subscribe,
+              seq: stored.seq,
+              previous: stored.previous,
+              at: stored.at,
+            },
+            undefined,
+            "stored",
+          );
           if (handlers.size === 0) return;
         }
       }
@@ -250,7 +262,7 @@ export function createInbox(deps: InboxDeps): Inbox {
         received = Math.max(received, stored.seq);
       }
     }
-    sayGaps(finder.gaps());
+    core.missed(finder.gaps());
   }
 
   async function start(attached: Attached, since: Since): Promise<void> {
@@ -328,5 +340,14 @@ export function createInbox(deps: InboxDeps): Inbox {
 
 function ownFacts(core: RoomCore, own: OwnFrame): FrameFacts {
   const handle = core.book.top?.members.get(core.identity.endpoint)?.handle;
-  return { id: own.id, type: own.type, epoch: own.epoch, sender: core.identity.endpoint, handle, authenticated: core.policy.sign || own.type !== "msg", payload: own.payload, blob: own.blob };
+  return {
+    id: own.id,
+    type: own.type,
+    epoch: own.epoch,
+    sender: core.identity.endpoint,
+    handle,
+    authenticated: core.policy.sign || own.type !== "msg",
+    payload: own.payload,
+    blob: own.blob,
+  };
 }

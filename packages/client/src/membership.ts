@@ -4,7 +4,16 @@
  * Invariant: a record is proposed on the newest verified epoch; who loses the race reads the winner's record, verifies it and makes the change anew, so
  * no change is lost and none is made on a state nobody saw. A rekey that somebody else was faster with is done.
  */
-import { AppError, hasCode, type EndpointId, type EpochProposal, type Handle, type PublicIdentity, type Room, type RoomRole } from "@althing/contract";
+import {
+  AppError,
+  hasCode,
+  type EndpointId,
+  type EpochProposal,
+  type Handle,
+  type PublicIdentity,
+  type Room,
+  type RoomRole,
+} from "@althing/contract";
 import { encodeInvite, fromBase64url, proposeEpoch, type EpochMember } from "@althing/crypto";
 import type { Api } from "./api.ts";
 import { kexPubOf } from "./pins.ts";
@@ -37,7 +46,10 @@ export function createMembership(deps: MembershipDeps): Membership {
   const params = { room: core.id };
 
   /** Runs `attempt` on the newest epoch until it is not overtaken. */
-  async function change(reason: Reason, attempt: (top: VerifiedEpoch | undefined) => Promise<{ room: Room; made?: Proposed } | undefined>): Promise<void> {
+  async function change(
+    reason: Reason,
+    attempt: (top: VerifiedEpoch | undefined) => Promise<{ room: Room; made?: Proposed } | undefined>,
+  ): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       await core.refresh();
       try {
@@ -60,7 +72,11 @@ export function createMembership(deps: MembershipDeps): Membership {
 
   async function renew(top: VerifiedEpoch): Promise<{ room: Room; made: Proposed }> {
     const gone = goneOf(core.info, top);
-    const made = await propose(top, "rekey", top.record.members.filter((member) => !gone.has(member.endpoint)));
+    const made = await propose(
+      top,
+      "rekey",
+      top.record.members.filter((member) => !gone.has(member.endpoint)),
+    );
     const { room } = await api.call("rooms.rekey", { params, body: { epoch: made.proposal } });
     return { room, made };
   }
@@ -105,10 +121,20 @@ export function createMembership(deps: MembershipDeps): Membership {
       const identity = await deps.identityOf(who);
       await change("invite", async (top) => {
         if (top?.members.has(identity.endpoint) === true) throw new AppError("room.already_member", { handle: identity.handle });
-        const member: EpochMember | undefined =
-          top && { endpoint: identity.endpoint, signPub: identity.signPub, kexPub: kexPubOf(identity), handle: identity.handle, role };
+        const member: EpochMember | undefined = top && {
+          endpoint: identity.endpoint,
+          signPub: identity.signPub,
+          kexPub: kexPubOf(identity),
+          handle: identity.handle,
+          role,
+        };
         const made = top && member && (await propose(top, "invite", [...top.record.members, member]));
-        const body = { endpoint: identity.endpoint, role, statement: await statement(identity, made?.record.epoch ?? 0, made?.hash ?? null), ...withEpoch(made) };
+        const body = {
+          endpoint: identity.endpoint,
+          role,
+          statement: await statement(identity, made?.record.epoch ?? 0, made?.hash ?? null),
+          ...withEpoch(made),
+        };
         const { room } = await api.call("rooms.invite", { params, body });
         return { room, ...(made === undefined ? {} : { made }) };
       });
@@ -116,14 +142,26 @@ export function createMembership(deps: MembershipDeps): Membership {
     async kick(endpoint) {
       await change("kick", async (top) => {
         if (top !== undefined && !top.members.has(endpoint)) throw new AppError("room.not_member", { handle: endpoint });
-        const made = top && (await propose(top, "kick", top.record.members.filter((member) => member.endpoint !== endpoint)));
+        const made =
+          top &&
+          (await propose(
+            top,
+            "kick",
+            top.record.members.filter((member) => member.endpoint !== endpoint),
+          ));
         const { room } = await api.call("rooms.kick", { params, body: { endpoint, ...withEpoch(made) } });
         return { room, ...(made === undefined ? {} : { made }) };
       });
     },
     async setRole(endpoint, role) {
       await change("role", async (top) => {
-        const made = top && (await propose(top, "role", top.record.members.map((member) => (member.endpoint === endpoint ? { ...member, role } : member))));
+        const made =
+          top &&
+          (await propose(
+            top,
+            "role",
+            top.record.members.map((member) => (member.endpoint === endpoint ? { ...member, role } : member)),
+          ));
         const { room } = await api.call("rooms.role", { params, body: { endpoint, role, ...withEpoch(made) } });
         return { room, ...(made === undefined ? {} : { made }) };
       });

@@ -103,9 +103,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const persists = () => core.policy.persist;
   /** The last eight bytes where they are signature or authentication tag, as good as random; else the whole frame. */
   const keyOf = (bytes: Uint8Array) => (core.policy.sign || core.policy.encrypt ? tailOf(bytes) : toBase64url(bytes));
-  const room = () => new Promise<void>((resolve) => {
-    wake = resolve;
-  });
+  const room = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
   const settleOne = (item: Item, error: unknown, seq?: number) => {
     if (item.bytes !== undefined) underWay.delete(keyOf(item.bytes));
     if (error === undefined) {
@@ -139,13 +140,26 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const epoch = await core.sealKey();
     const stream = crypto.getRandomValues(new Uint8Array(16));
     sealerEpoch = core.memory.epoch;
-    sealer = createFrameSealer({ identity: core.identity, room: core.id, subject: core.info.subjects.subscribe, policy: core.policy, epoch, stream });
+    sealer = createFrameSealer({
+      identity: core.identity,
+      room: core.id,
+      subject: core.info.subjects.subscribe,
+      policy: core.policy,
+      epoch,
+      stream,
+    });
     streamKey = `${core.identity.endpoint}/${toBase64url(stream)}`;
     floorSeq = Math.max(floorSeq, core.info.lastSeq);
   }
 
   const isReady = () =>
-    sealer !== undefined && sealerEpoch === core.memory.epoch && core.stopped === undefined && !core.stale && !core.rekeyDue && deps.bus.current !== undefined && (!persists() || wire.listening);
+    sealer !== undefined &&
+    sealerEpoch === core.memory.epoch &&
+    core.stopped === undefined &&
+    !core.stale &&
+    !core.rekeyDue &&
+    deps.bus.current !== undefined &&
+    (!persists() || wire.listening);
 
   async function drain(): Promise<void> {
     draining = true;
@@ -190,7 +204,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       return;
     }
     const counter = sealer.counter;
-    const sealed = sealer.seal({ type: item.type, id: item.id, payload: item.body, ...(item.blob === undefined ? {} : { blob: item.blob }) });
+    const sealed = sealer.seal({
+      type: item.type,
+      id: item.id,
+      payload: item.body,
+      ...(item.blob === undefined ? {} : { blob: item.blob }),
+    });
     item.own = { id: item.id, type: item.type, epoch: sealerEpoch, key: streamKey, counter, payload: item.payload, blob: item.blob };
     core.countFrame();
     if (sealed instanceof Promise) return sealed.then((bytes) => publish(item, bytes));
@@ -279,7 +298,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   async function confirmFromHistory(): Promise<void> {
-    const wanted = new Map([...underWay.values()].flatMap((item) => (item.bytes === undefined ? [] : [[toBase64url(item.bytes), item] as const])));
+    const wanted = new Map(
+      [...underWay.values()].flatMap((item) => (item.bytes === undefined ? [] : [[toBase64url(item.bytes), item] as const])),
+    );
     for await (const page of readHistoryPages(deps.api, core.id, floorSeq)) {
       for (const frame of page.frames) {
         const item = wanted.get(frame.frame);
@@ -296,7 +317,16 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         return Promise.reject(new AppError("frame.too_large", { limit: limits.frameMaxBytes - frameOverheadMaxBytes }));
       }
       return new Promise((resolve, reject) => {
-        queue.push({ ...outgoing, id: outgoing.id ?? newMessageId(Date.now()), body, bornMs: performance.now(), resolve, reject, sentMs: 0, attempts: 0 });
+        queue.push({
+          ...outgoing,
+          id: outgoing.id ?? newMessageId(Date.now()),
+          body,
+          bornMs: performance.now(),
+          resolve,
+          reject,
+          sentMs: 0,
+          attempts: 0,
+        });
         if (!draining) void drain();
       });
     },

@@ -41,7 +41,11 @@ export function decodePayload(bytes: Uint8Array<ArrayBuffer>): Payload {
   }
   const map = fieldsOf(value);
   const { body, type, blobKey } = map;
-  const wellFormed = body instanceof Uint8Array && typeof type === "string" && contentTypePattern.test(type) && (blobKey === undefined || blobKey instanceof Uint8Array);
+  const wellFormed =
+    body instanceof Uint8Array &&
+    typeof type === "string" &&
+    contentTypePattern.test(type) &&
+    (blobKey === undefined || blobKey instanceof Uint8Array);
   if (!wellFormed) throw new AppError("frame.malformed", { detail: "the payload has other fields than body, type, blobKey" });
   return {
     contentType: type,
@@ -67,7 +71,14 @@ export function encodeRedaction(redaction: Redaction): Payload {
 export function decodeRedaction(payload: Payload): Redaction {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(payload.bytes));
-    if (typeof value === "object" && value !== null && "target" in value && "reason" in value && typeof value.target === "string" && typeof value.reason === "string") {
+    if (
+      typeof value === "object" &&
+      value !== null &&
+      "target" in value &&
+      "reason" in value &&
+      typeof value.target === "string" &&
+      typeof value.reason === "string"
+    ) {
       return { target: value.target, reason: value.reason };
     }
   } catch (cause) {

@@ -45,7 +45,11 @@ export function createPins(state: ClientState): Pins {
   const pin = (handle: Handle, endpoint: EndpointId) => add("handles", [[handle, endpoint]]);
   return {
     pin,
-    pinAll: (all) => add("handles", all.map((one) => [one.handle, one.endpoint] as const)),
+    pinAll: (all) =>
+      add(
+        "handles",
+        all.map((one) => [one.handle, one.endpoint] as const),
+      ),
     pinned: async (handle) => (await table()).handles[handle] as EndpointId | undefined,
     async check(identity) {
       await checkKeys(identity.handle, identity.signPub, identity.endpoint, identity.keys);
@@ -85,7 +89,14 @@ function unknownOf(known: Readonly<Record<string, string>>, wanted: readonly (re
 
 function readTable(stored: unknown): Table {
   if (stored === undefined) return { handles: {}, rooms: {} };
-  if (typeof stored === "object" && stored !== null && "handles" in stored && "rooms" in stored && isNames(stored.handles) && isNames(stored.rooms)) {
+  if (
+    typeof stored === "object" &&
+    stored !== null &&
+    "handles" in stored &&
+    "rooms" in stored &&
+    isNames(stored.handles) &&
+    isNames(stored.rooms)
+  ) {
     return { handles: stored.handles, rooms: stored.rooms };
   }
   throw new AppError("state.corrupt", { path: "pins", detail: "it has another form" });

@@ -9,12 +9,34 @@ import { createUser } from "@nats-io/nkeys";
 import { connect } from "@nats-io/transport-node";
 import { Agent, request } from "undici";
 import { checkNatsUrl } from "./target.ts";
-import { HttpFailure, HttpOversize, type BusConnectionResult, type BusTarget, type Http, type HttpAnswer, type HttpRequest, type Platform, type SessionKey } from "./platform-types.ts";
+import {
+  HttpFailure,
+  HttpOversize,
+  type BusConnectionResult,
+  type BusTarget,
+  type Http,
+  type HttpAnswer,
+  type HttpRequest,
+  type Platform,
+  type SessionKey,
+} from "./platform-types.ts";
 
 export { openFileState } from "./state-file.ts";
 
 /** Errors after which the request cannot have reached a server. */
-const notSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT", "CERT_HAS_EXPIRED", "DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "ERR_TLS_CERT_ALTNAME_INVALID"]);
+const notSent = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
 
 function createHttp(options: { readonly ca?: string | undefined }): Http {
   const agent = new Agent({
@@ -83,7 +105,10 @@ function createSessionKey(): SessionKey {
   const seed = decodeBase32(new TextDecoder().decode(pair.getSeed())).subarray(seedOffset, seedOffset + 32);
   const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: "der", type: "pkcs8" });
   pair.clear();
-  return { nkey, authenticator: (nonce) => ({ nkey, sig: nonce === undefined ? "" : sign(null, Buffer.from(nonce), key).toString("base64url") }) };
+  return {
+    nkey,
+    authenticator: (nonce) => ({ nkey, sig: nonce === undefined ? "" : sign(null, Buffer.from(nonce), key).toString("base64url") }),
+  };
 }
 
 function decodeBase32(text: string): Uint8Array {

@@ -9,7 +9,17 @@ import { nkeyAuthenticator, wsconnect } from "@nats-io/nats-core";
 import { createUser } from "@nats-io/nkeys";
 import { busSocketUrl } from "./target.ts";
 import type { ClientState } from "./state.ts";
-import { HttpFailure, HttpOversize, type BusConnectionResult, type BusTarget, type Http, type HttpAnswer, type HttpRequest, type Platform, type SessionKey } from "./platform-types.ts";
+import {
+  HttpFailure,
+  HttpOversize,
+  type BusConnectionResult,
+  type BusTarget,
+  type Http,
+  type HttpAnswer,
+  type HttpRequest,
+  type Platform,
+  type SessionKey,
+} from "./platform-types.ts";
 
 interpretSchemas();
 

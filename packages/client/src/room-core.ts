@@ -78,7 +78,11 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
   const countKnown = (epoch: number) => Object.values(memory.streams).reduce((sum, one) => sum + (one.epoch === epoch ? one.next : 0), 0);
   const save = () =>
     deps.state.update(name, (stored, entries) => {
-      const merged = mergeRoomMemory(first.id, memory, stored === undefined ? emptyRoomMemory() : readRoomMemory(first.id, stored, entries));
+      const merged = mergeRoomMemory(
+        first.id,
+        memory,
+        stored === undefined ? emptyRoomMemory() : readRoomMemory(first.id, stored, entries),
+      );
       Object.assign(memory, merged);
       return merged;
     });
@@ -143,7 +147,14 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
       first.id,
       () => book.top,
       () => core.refresh(),
-      ({ handle }) => void stop(new AppError("epoch.forged", { room: first.id, epoch: memory.epoch, detail: `the server lists ${handle}, whom the record does not name` })),
+      ({ handle }) =>
+        void stop(
+          new AppError("epoch.forged", {
+            room: first.id,
+            epoch: memory.epoch,
+            detail: `the server lists ${handle}, whom the record does not name`,
+          }),
+        ),
     ),
     counter,
     get info() {
@@ -223,12 +234,18 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
 
 /** What a room once was it stays: in particular it never turns into one that is not encrypted. */
 function checkIdentity(first: Room, room: Room, memory: RoomMemory): void {
-  if (room.id !== first.id || room.name !== first.name) throw new AppError("client.bad_answer", { detail: "another room than the one asked for" });
+  if (room.id !== first.id || room.name !== first.name)
+    throw new AppError("client.bad_answer", { detail: "another room than the one asked for" });
   const { publish, subscribe } = first.subjects;
-  if (room.subjects.publish !== publish || room.subjects.subscribe !== subscribe) throw new AppError("client.bad_answer", { detail: "the room's subjects changed" });
+  if (room.subjects.publish !== publish || room.subjects.subscribe !== subscribe)
+    throw new AppError("client.bad_answer", { detail: "the room's subjects changed" });
   const before = memory.policy;
   if (before === undefined) return;
-  const same = before.encrypt === room.policy.encrypt && before.persist === room.policy.persist && before.sign === room.policy.sign && before.history === room.policy.history;
+  const same =
+    before.encrypt === room.policy.encrypt &&
+    before.persist === room.policy.persist &&
+    before.sign === room.policy.sign &&
+    before.history === room.policy.history;
   if (!same) throw new AppError("epoch.forged", { room: first.id, epoch: room.epoch, detail: "the room's policy changed" });
 }
 
@@ -236,7 +253,12 @@ function checkIdentity(first: Room, room: Room, memory: RoomMemory): void {
 function checkRecord(room: Room, top: VerifiedEpoch): void {
   const { policy, name, epoch } = top.record;
   const forged = (detail: string) => new AppError("epoch.forged", { room: room.id, epoch: room.epoch, detail });
-  const same = policy.encrypt === room.policy.encrypt && policy.persist === room.policy.persist && policy.sign === room.policy.sign && policy.history === room.policy.history && name === room.name;
+  const same =
+    policy.encrypt === room.policy.encrypt &&
+    policy.persist === room.policy.persist &&
+    policy.sign === room.policy.sign &&
+    policy.history === room.policy.history &&
+    name === room.name;
   if (!same) throw forged("the server gives it another name or policy");
   if (room.epoch !== epoch) return;
   if (room.epochHash !== undefined && room.epochHash !== top.hash) throw new AppError("epoch.forked", { room: room.id, epoch });
@@ -245,8 +267,14 @@ function checkRecord(room: Room, top: VerifiedEpoch): void {
 
 /** A room without encryption has no epochs, and nobody was invited to one: an invitation carries the hash of the record, signed by a member. */
 function checkPlain(room: Room): void {
-  const hasRecord = room.epoch > 0 || room.epochHash !== undefined || (room.invite !== undefined && decodeInvite(room.invite).recordHash !== null);
-  if (hasRecord) throw new AppError("epoch.forged", { room: room.id, epoch: room.epoch, detail: "the server says that it is not encrypted, and it has a record" });
+  const hasRecord =
+    room.epoch > 0 || room.epochHash !== undefined || (room.invite !== undefined && decodeInvite(room.invite).recordHash !== null);
+  if (hasRecord)
+    throw new AppError("epoch.forged", {
+      room: room.id,
+      epoch: room.epoch,
+      detail: "the server says that it is not encrypted, and it has a record",
+    });
 }
 
 function warnFirstSight(deps: RoomCoreDeps, room: Room): void {

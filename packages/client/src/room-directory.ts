@@ -32,14 +32,21 @@ const askAgainMs = 500;
  * @param onStranger somebody is in the server's list and not in the record
  * @param refresh brings the record to what the server has now
  */
-export function createDirectory(api: Api, pins: Pins, room: RoomId, top: () => VerifiedEpoch | undefined, refresh: () => Promise<unknown>, onStranger: (member: RoomMember) => void): Directory {
+export function createDirectory(
+  api: Api,
+  pins: Pins,
+  room: RoomId,
+  top: () => VerifiedEpoch | undefined,
+  refresh: () => Promise<unknown>,
+  onStranger: (member: RoomMember) => void,
+): Directory {
   let served = new Map<EndpointId, RoomMember>();
   let askedAt = Number.NEGATIVE_INFINITY;
 
   async function ask(): Promise<void> {
     askedAt = performance.now();
     const fresh = new Map<EndpointId, RoomMember>();
-    for (let after: EndpointId | undefined; ; ) {
+    for (let after: EndpointId | undefined; ;) {
       const page = await api.call("rooms.members", { params: { room }, query: { limit: 500, ...(after === undefined ? {} : { after }) } });
       for (const member of page.members) fresh.set(member.endpoint, member);
       if (page.next === undefined || page.next === after) break;
@@ -75,8 +82,15 @@ export function createDirectory(api: Api, pins: Pins, room: RoomId, top: () => V
       await ask();
       if (strangers().length > 0) await lookAgain();
       const verified = top();
-      if (verified === undefined) return [...served.values()].map(({ endpoint, signPub, handle, role, joined }) => ({ endpoint, signPub, handle, role, joined }));
-      return verified.record.members.map(({ endpoint, signPub, handle, role }) => ({ endpoint, signPub, handle, role, joined: served.get(endpoint)?.joined ?? false }));
+      if (verified === undefined)
+        return [...served.values()].map(({ endpoint, signPub, handle, role, joined }) => ({ endpoint, signPub, handle, role, joined }));
+      return verified.record.members.map(({ endpoint, signPub, handle, role }) => ({
+        endpoint,
+        signPub,
+        handle,
+        role,
+        joined: served.get(endpoint)?.joined ?? false,
+      }));
     },
     async find(endpoint) {
       if (!served.has(endpoint) && performance.now() - askedAt > askAgainMs) await ask();

@@ -73,7 +73,16 @@ export interface FrameFacts {
 
 export function factsOf(opened: Opened): FrameFacts {
   const { frame, payload, handle } = opened;
-  return { id: frame.id, type: frame.type, epoch: frame.epoch, sender: frame.sender, handle, authenticated: frame.authenticated, payload, blob: frame.blob };
+  return {
+    id: frame.id,
+    type: frame.type,
+    epoch: frame.epoch,
+    sender: frame.sender,
+    handle,
+    authenticated: frame.authenticated,
+    payload,
+    blob: frame.blob,
+  };
 }
 
 /** @throws {frame.malformed} a redaction that names no message */

@@ -3,7 +3,17 @@
  *
  * Invariant: a handle exists only for a room whose record was verified (or that has none); its `info` is the server's word, its `members` are not.
  */
-import { AppError, type EndpointId, type Handle, type PublicIdentity, type Room, type RoomId, type RoomName, type RoomRole, type RouteResponse } from "@althing/contract";
+import {
+  AppError,
+  type EndpointId,
+  type Handle,
+  type PublicIdentity,
+  type Room,
+  type RoomId,
+  type RoomName,
+  type RoomRole,
+  type RouteResponse,
+} from "@althing/contract";
 import { fromBase64url, parseFrame, utf8, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import type { BusLink, Link } from "./bus-link.ts";
@@ -110,7 +120,8 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     if (wire.listening) return Promise.resolve();
     listening ??= bus
       .connect()
-      .then((link) => wire.listen(link))
+      // `linked` may have done so already; two subscriptions at once would look like a replay.
+      .then((link) => (wire.listening ? undefined : wire.listen(link)))
       .finally(() => {
         listening = undefined;
       });
@@ -167,19 +178,24 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     stats: () => ({ ...core.counter.stats }),
   };
 
+  async function renewed(link: Link): Promise<void> {
+    inbox.overlap(true);
+    try {
+      await wire.listen(link);
+    } finally {
+      setTimeout(() => inbox.overlap(false), overlapMs);
+    }
+  }
+
   return {
     handle,
     core,
     async linked(link, previous) {
-      if (!inbox.active && !wire.heard) return outbox.reconnected();
+      // Without a connection no notice came: what was known before it may have changed.
       if (previous === undefined) core.invalidate();
-      inbox.overlap(true);
-      try {
-        await wire.listen(link);
-      } finally {
-        setTimeout(() => inbox.overlap(false), overlapMs);
-      }
-      if (previous !== undefined) return;
+      if (!inbox.active && !wire.heard) return outbox.reconnected();
+      if (previous !== undefined) return renewed(link);
+      await wire.listen(link);
       inbox.reconnected();
       outbox.reconnected();
     },
@@ -214,7 +230,10 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
   const seen = new Set<string>();
   const finder = createGapFinder();
   const limit = options.limit ?? 200;
-  const pages = options.last === undefined ? readHistoryPages(api, core.id, options.after ?? 0, Math.min(limit, 1_000)) : [await readLastFrames(api, core.id, options.last)];
+  const pages =
+    options.last === undefined
+      ? readHistoryPages(api, core.id, options.after ?? 0, Math.min(limit, 1_000))
+      : [await readLastFrames(api, core.id, options.last)];
   for await (const page of pages) {
     for (const stored of page.frames) {
       try {
@@ -239,14 +258,17 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
 function countOrThrow(core: RoomCore, error: unknown): void {
   if (!(error instanceof AppError)) throw error;
   if (error.code === "epoch.no_key") core.counter.count("no-key");
-  else if (/^(?:frame|epoch|pin)\./.test(error.code)) core.dropped(error);
-  else throw error;
+  else {
+    core.dropped(error);
+    if (!error.code.startsWith("frame.")) throw error;
+  }
 }
 
 function applyRedactions(events: readonly RoomEvent[]): RoomEvent[] {
   const redacted = new Map<string, { by: EndpointId; reason: string }>();
   for (const event of events) {
-    if (event.kind === "control" && event.target !== undefined) redacted.set(event.target, { by: event.sender, reason: event.reason ?? "" });
+    if (event.kind === "control" && event.target !== undefined)
+      redacted.set(event.target, { by: event.sender, reason: event.reason ?? "" });
   }
   return events.map((event) => {
     const why = event.kind === "message" ? redacted.get(event.id) : undefined;

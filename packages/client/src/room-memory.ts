@@ -42,7 +42,17 @@ export interface RoomEntry {
 }
 
 export function emptyRoomMemory(): RoomMemory {
-  return { version: 1, policy: undefined, epoch: 0, hash: null, cursor: undefined, high: 0, baselineEpoch: 0, receiveEpoch: 0, streams: {} };
+  return {
+    version: 1,
+    policy: undefined,
+    epoch: 0,
+    hash: null,
+    cursor: undefined,
+    high: 0,
+    baselineEpoch: 0,
+    receiveEpoch: 0,
+    streams: {},
+  };
 }
 
 /** @throws {state.corrupt} the stored value is not what `RoomMemory` writes */
@@ -66,7 +76,8 @@ function applyEntry(room: RoomId, memory: RoomMemory, entry: unknown): void {
 
 /** @throws {epoch.forked} both know the same epoch with different records */
 export function mergeRoomMemory(room: RoomId, a: RoomMemory, b: RoomMemory): RoomMemory {
-  if (a.epoch === b.epoch && a.hash !== b.hash && a.hash !== null && b.hash !== null) throw new AppError("epoch.forked", { room, epoch: a.epoch });
+  if (a.epoch === b.epoch && a.hash !== b.hash && a.hash !== null && b.hash !== null)
+    throw new AppError("epoch.forked", { room, epoch: a.epoch });
   const higher = a.epoch > b.epoch || (a.epoch === b.epoch && a.hash !== null) ? a : b;
   const merged: RoomMemory = {
     version: 1,
@@ -104,7 +115,9 @@ function parseRoomMemory(room: RoomId, stored: unknown): RoomMemory {
   const numbers = [epoch, high, baselineEpoch, receiveEpoch, ...(cursor === undefined ? [] : [cursor])];
   if (!numbers.every(isCount) || !(hash === null || typeof hash === "string")) throw corrupt(room, "a field has a wrong type");
   if (typeof streams !== "object" || streams === null) throw corrupt(room, "the streams are missing");
-  const wellFormed = Object.values(streams).every((s: unknown) => typeof s === "object" && s !== null && "epoch" in s && "next" in s && isCount(s.epoch) && isCount(s.next));
+  const wellFormed = Object.values(streams).every(
+    (s: unknown) => typeof s === "object" && s !== null && "epoch" in s && "next" in s && isCount(s.epoch) && isCount(s.next),
+  );
   if (!wellFormed) throw corrupt(room, "a stream has a wrong form");
   const policy = value.policy === undefined ? undefined : roomPolicySchema.safeParse(value.policy);
   if (policy?.success === false) throw corrupt(room, "the policy has a wrong form");

@@ -63,13 +63,31 @@ export function createRoomOpener(core: RoomCore, identityOf: (who: EndpointId) =
     if (sender === undefined) throw new AppError("frame.forged", { detail: `its sender is no member in epoch ${parsed.epoch}` });
     await checkRemoval(core, parsed, origin);
     if (parsed.epochHash !== verified.hash) throw await divergence(core, parsed, sender.signPub);
-    return finish(await openFrame(parsed, { room: core.id, subject: core.info.subjects.subscribe, policy: verified.record.policy, senderSignPub: sender.signPub, epochKey: key }), sender);
+    return finish(
+      await openFrame(parsed, {
+        room: core.id,
+        subject: core.info.subjects.subscribe,
+        policy: verified.record.policy,
+        senderSignPub: sender.signPub,
+        epochKey: key,
+      }),
+      sender,
+    );
   }
 
   async function openPlain(parsed: ParsedFrame, origin: Origin): Promise<Opened> {
     if (parsed.epoch !== 0) throw new AppError("frame.forged", { detail: "it names an epoch, the room has none" });
     const sender = await senderOfPlain(parsed.sender, origin);
-    return finish(await openFrame(parsed, { room: core.id, subject: core.info.subjects.subscribe, policy: core.policy, senderSignPub: sender.signPub, epochKey: null }), sender);
+    return finish(
+      await openFrame(parsed, {
+        room: core.id,
+        subject: core.info.subjects.subscribe,
+        policy: core.policy,
+        senderSignPub: sender.signPub,
+        epochKey: null,
+      }),
+      sender,
+    );
   }
 
   /** A former member's key is asked for by endpoint id, which proves it; live, only members speak. */

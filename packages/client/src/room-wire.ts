@@ -81,7 +81,8 @@ export function createRoomWire(deps: RoomWireDeps): RoomWire {
     async listen(link) {
       const deadline = performance.now() + limits.aclCatchUpMs;
       for (let waitMs = 10; !(await subscribeOnce(link)); waitMs = Math.min(waitMs * 2, 200)) {
-        if (performance.now() > deadline) throw new AppError("auth.forbidden", { permission: "room.read", who: `An owner of the room ${deps.room}` });
+        if (performance.now() > deadline)
+          throw new AppError("auth.forbidden", { permission: "room.read", who: `An owner of the room ${deps.room}` });
         await pause(waitMs);
       }
     },

@@ -3,7 +3,16 @@
  *
  * Invariant: opening a room twice gives the same handle, because two would race for one cursor.
  */
-import { AppError, roomIdSchema, roomNameSchema, roomPolicySchema, type Room, type RoomId, type RoomName, type RoomPolicy } from "@althing/contract";
+import {
+  AppError,
+  roomIdSchema,
+  roomNameSchema,
+  roomPolicySchema,
+  type Room,
+  type RoomId,
+  type RoomName,
+  type RoomPolicy,
+} from "@althing/contract";
 import { proposeEpoch, type Identity } from "@althing/crypto";
 import { ownRow, type Api } from "./api.ts";
 import { newMessageId } from "./message-id.ts";
@@ -84,7 +93,7 @@ export function createRooms(deps: RoomsDeps): RoomTable {
     },
     async list() {
       const all: Room[] = [];
-      for (let after: RoomId | undefined; ; ) {
+      for (let after: RoomId | undefined; ;) {
         const page = await deps.api.call("rooms.mine", {
           params: { endpoint: deps.identity.endpoint },
           query: { limit: 200, ...(after === undefined ? {} : { after }) },
@@ -98,7 +107,8 @@ export function createRooms(deps: RoomsDeps): RoomTable {
       const known = table.get(names.get(nameOrId) ?? (nameOrId as RoomId));
       if (known !== undefined) return known.handle;
       const room = await deps.api.call("rooms.get", { params: { room: reference(nameOrId) } });
-      if (room.id !== nameOrId && room.name !== nameOrId) throw new AppError("client.bad_answer", { detail: "another room than the one asked for" });
+      if (room.id !== nameOrId && room.name !== nameOrId)
+        throw new AppError("client.bad_answer", { detail: "another room than the one asked for" });
       return (await openOnce(room)).handle;
     },
     async join(nameOrId) {
@@ -122,7 +132,10 @@ function reference(nameOrId: string): RoomId | RoomName {
 }
 
 /** Makes the room, and pins its first record before anybody else can say what it was. */
-async function found(deps: { readonly api: Api; readonly identity: Identity; readonly now: () => number; readonly state: RoomCoreDeps["state"] }, input: NewRoom): Promise<Room> {
+async function found(
+  deps: { readonly api: Api; readonly identity: Identity; readonly now: () => number; readonly state: RoomCoreDeps["state"] },
+  input: NewRoom,
+): Promise<Room> {
   const { api, identity } = deps;
   const id = newMessageId(deps.now()) as RoomId;
   const policy = roomPolicySchema.parse(input.policy ?? {});

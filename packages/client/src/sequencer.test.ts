@@ -72,8 +72,10 @@ describe("order of a room", () => {
         for (const one of arriving) run.offer(frame(one.key, one.counter, one.seq));
         run.giveUp();
         const arrived = new Set(arriving.map((one) => `${one.key}#${one.counter}`));
-        const expected = (key: string) => sent.filter((one) => one.key === key && arrived.has(`${key}#${one.counter}`)).map((one) => `${key}#${one.counter}`);
-        for (const key of new Set(sent.map((one) => one.key))) expect(run.delivered.filter((one) => one.startsWith(`${key}#`))).toEqual(expected(key));
+        const expected = (key: string) =>
+          sent.filter((one) => one.key === key && arrived.has(`${key}#${one.counter}`)).map((one) => `${key}#${one.counter}`);
+        for (const key of new Set(sent.map((one) => one.key)))
+          expect(run.delivered.filter((one) => one.startsWith(`${key}#`))).toEqual(expected(key));
         expect(run.sequencer.holding).toBe(false);
       }),
       { numRuns: 300 },
@@ -117,7 +119,8 @@ describe("order of a room", () => {
           }
         };
         const from = memory.cursor ?? 0;
-        for (const one of arriving) if (one.seq > from) take(after.offer(frame(one.key, one.counter, one.seq), `${one.key}#${one.counter}`).ready);
+        for (const one of arriving)
+          if (one.seq > from) take(after.offer(frame(one.key, one.counter, one.seq), `${one.key}#${one.counter}`).ready);
         take(after.giveUp().ready);
         const repeatedOnes = again.filter((one) => handled.includes(one));
         expect(repeatedOnes.length).toBeLessThanOrEqual(1);
@@ -174,7 +177,10 @@ describe("order of a room", () => {
 describe("memory of a room", () => {
   it("merges in any order to the same", () => {
     const a = readRoomMemory(room, undefined, [{ c: 5, h: 7, k: "x", e: 2, n: 4 }]);
-    const b = readRoomMemory(room, undefined, [{ c: 6, h: 6, k: "x", e: 2, n: 3 }, { k: "y", e: 1, n: 9 }]);
+    const b = readRoomMemory(room, undefined, [
+      { c: 6, h: 6, k: "x", e: 2, n: 3 },
+      { k: "y", e: 1, n: 9 },
+    ]);
     expect(mergeRoomMemory(room, a, b)).toEqual(mergeRoomMemory(room, b, a));
     expect(mergeRoomMemory(room, a, b)).toMatchObject({ cursor: 6, high: 7, streams: { x: { next: 4 }, y: { next: 9 } } });
   });

@@ -130,7 +130,11 @@ async function readIfThere(file: string): Promise<string | undefined> {
 async function checkMode(path: string, expected: number): Promise<void> {
   const found = (await stat(path)).mode & 0o777;
   if (process.platform !== "win32" && (found & 0o077) !== 0) {
-    throw new AppError("data.mode", { path, observed: found.toString(8).padStart(4, "0"), expected: expected.toString(8).padStart(4, "0") });
+    throw new AppError("data.mode", {
+      path,
+      observed: found.toString(8).padStart(4, "0"),
+      expected: expected.toString(8).padStart(4, "0"),
+    });
   }
 }
 

@@ -77,6 +77,7 @@ export const errorCatalogue = {
   "room.already_member": { status: 409, kind: "user", retry: false, text: "{handle} is a member already.", fix: "Nothing to do." },
   "room.not_member": { status: 404, kind: "user", retry: false, text: "{handle} is not a member of this room.", fix: "Check with `althing room show`." },
   "room.last_owner": { status: 409, kind: "user", retry: false, text: "A room keeps at least one owner.", fix: "Make another member owner first, or delete the room." },
+  "room.ownerless": { status: 409, kind: "user", retry: false, text: "The room has no owner any more, so nobody can do this or grant it.", fix: "Found a new room and invite the members there; here moderators still invite and remove plain members." },
   "room.epoch_conflict": { status: 409, kind: "user", retry: true, text: "The room is at epoch {observed}, the proposal follows {expected}.", fix: "Read the room's new epoch, make the change on it and propose again." },
   "room.epoch_invalid": { status: 422, kind: "user", retry: false, text: "The epoch record is refused: {detail}.", fix: "Make the record with the client library of this version." },
   "room.epoch_required": { status: 422, kind: "user", retry: false, text: "In an encrypted room this change needs an epoch record.", fix: "Use a client that makes one." },
@@ -156,6 +157,32 @@ export const errorCatalogue = {
 
   // --- extensions: components ---
   "component.refused": { status: 422, kind: "user", retry: false, text: "The component is refused by rule {rule}: {detail}.", fix: "Build it without what the rule names; docs/architecture/metering.md explains each rule." },
+
+  // --- the guarded fetcher: docs/architecture/guarded-fetcher.md ---
+  "fetch.url_forbidden": { status: 422, kind: "user", retry: false, text: "The address {observed} is refused by rule {rule}: {detail}.", fix: "Give an https address of a public host by its name; docs/architecture/guarded-fetcher.md has every rule." },
+  "fetch.host_not_allowed": { status: 403, kind: "user", retry: false, text: "{observed} is not among the hosts that may be fetched from (rule {rule}).", fix: "The list is the extension's granted egress, or the policy's hosts; who may change that can add it." },
+  "fetch.private_address": { status: 422, kind: "user", retry: false, text: "{host} leads to {observed}, which is not public (rule {rule}).", fix: "Use a public host; for a service on the own network the operator adds an exact exception to `privateHosts`." },
+  "fetch.dns_failed": { status: 502, kind: "system", retry: true, text: "The name {host} gave no usable answer: {detail} (rule {rule}).", fix: "Check the name; try again later; the operator checks the resolver." },
+  "fetch.unreachable": { status: 502, kind: "system", retry: true, text: "{host} could not be reached at {observed}: {detail}.", fix: "Try again later; the other side may be down." },
+  "fetch.certificate": { status: 502, kind: "system", retry: false, text: "The certificate of {host} is refused: {detail}.", fix: "The other side must show a valid certificate for its name; there is no way around this check." },
+  "fetch.timeout": { status: 504, kind: "system", retry: true, text: "{host} took more than {limitMs} ms (rule {rule}).", fix: "Try again; the other side is slow." },
+  "fetch.too_large": { status: 413, kind: "user", retry: false, text: "{host} sends more than {limit} bytes (rule {rule}).", fix: "Fetch less; the limits are in docs/architecture/guarded-fetcher.md." },
+  "fetch.bad_response": { status: 502, kind: "system", retry: false, text: "The answer of {host} cannot be taken: {detail} (rule {rule}).", fix: "The other side must answer in well-formed HTTP/1.1." },
+  "fetch.redirect_refused": { status: 422, kind: "user", retry: false, text: "{host} redirects to {observed}, refused by rule {rule}.", fix: "Fetch the final address directly; it must be allowed by itself." },
+  "fetch.request_forbidden": { status: 422, kind: "user", retry: false, text: "The request is refused by rule {rule}: {observed}.", fix: "Leave framing and connection headers to the fetcher; docs/architecture/guarded-fetcher.md has the rules." },
+  "fetch.aborted": { status: 503, kind: "system", retry: true, text: "The fetch from {host} was ended: {detail}.", fix: "Try again." },
+
+  // --- extensions: bundles, trust, manifests ---
+  "bundle.malformed": { status: 422, kind: "user", retry: false, text: "The bundle is refused by rule {rule} at {path}: {detail}.", fix: "Pack it with `althing ext pack`, which writes the one canonical form; docs/architecture/bundles.md explains each rule." },
+  "bundle.too_large": { status: 413, kind: "user", retry: false, text: "The bundle has more than {limit} {unit}.", fix: "Ship less; the operator sets the limits of bundles in the instance's configuration." },
+  "trust.unsigned": { status: 422, kind: "user", retry: false, text: "The bundle has no signature, and this instance takes signed ones only.", fix: "Sign it with `althing ext sign` and send the .sig.json beside it." },
+  "trust.malformed": { status: 422, kind: "user", retry: false, text: "The signature file cannot be read: {detail}.", fix: "Make it with `althing ext sign`; docs/architecture/trust.md has its form." },
+  "trust.bad_signature": { status: 422, kind: "user", retry: false, text: "The signature does not verify: {detail}.", fix: "Sign the bundle again; if it came from elsewhere, treat it as altered." },
+  "trust.untrusted_signer": { status: 422, kind: "user", retry: false, text: "The signer is not trusted: {detail}.", fix: "The operator adds the signer's key or its authority to the trust bundle; docs/architecture/trust.md has every rule of the chain." },
+  "trust.revoked": { status: 422, kind: "user", retry: false, text: "{subject} is revoked, or its state is unknown: {detail}.", fix: "The signer gets a new certificate; the operator keeps the revocation lists beside the trust bundle current." },
+  "trust.content_mismatch": { status: 422, kind: "user", retry: false, text: "The signature is for another {what}: it says {expected}, this is {observed}.", fix: "Sign exactly the bundle that is sent; if it came from elsewhere, treat it as altered." },
+  "trust.bundle_invalid": { status: 0, kind: "system", retry: false, text: "The trust bundle or its revocation lists cannot be read: {detail}.", fix: "Correct the file; nothing is trusted until it can be read in full." },
+  "manifest.invalid": { status: 422, kind: "user", retry: false, text: "The manifest has {count} faults.", fix: "Correct the named fields; docs/architecture/manifest.md has each rule." },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,9 +1,10 @@
 /** Public face of the contract: what every process agrees on. */
+// First: it decides how all schemas below are made.
+export * from "./interpret-schemas.ts";
 export * from "./app-error.ts";
 export * from "./config.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
-export * from "./interpret-schemas.ts";
 export * from "./limits.ts";
 export * from "./openapi.ts";
 export * from "./permissions.ts";

@@ -124,18 +124,52 @@ describe("who may do what", () => {
     expect(outcome(previous, bobs([...previous.members], "leave"), new Set())).toBe("refused");
   });
 
-  it("the last owner can neither be dropped nor step down", () => {
+  it("the last owner cannot step down, and is dropped only as somebody who is gone", () => {
     const bob = people[1] as Person;
+    const gone = new Set([founder.identity.endpoint]);
     const previous = first([founder.as("owner"), bob.as("moderator")]);
-    expect(
-      outcome(previous, follow(previous, bob.identity.endpoint, "rekey", [bob.as("moderator")]), new Set([founder.identity.endpoint])),
-    ).toBe("refused");
+    for (const reason of ["leave", "rekey"] as const) {
+      const alone = follow(previous, bob.identity.endpoint, reason, [bob.as("moderator")]);
+      expect(outcome(previous, alone, gone)).toBe("accepted");
+      expect(outcome(previous, alone)).toBe("accepted");
+      expect(outcome(previous, alone, new Set())).toBe("refused");
+    }
+    expect(outcome(previous, follow(previous, bob.identity.endpoint, "kick", [bob.as("moderator")]), gone)).toBe("refused");
     expect(outcome(previous, follow(previous, founder.identity.endpoint, "role", [founder.as("member"), bob.as("moderator")]))).toBe(
       "refused",
     );
     expect(outcome(previous, follow(previous, founder.identity.endpoint, "role", [founder.as("member"), bob.as("owner")]))).toBe(
       "accepted",
     );
+  });
+
+  it("nobody takes a seat on the way: a record that drops the owner makes no other one", () => {
+    const bob = people[1] as Person;
+    const previous = first([founder.as("owner"), bob.as("moderator")]);
+    for (const reason of ["leave", "rekey", "kick", "role"] as const)
+      for (const gone of [undefined, new Set([founder.identity.endpoint])])
+        expect(outcome(previous, follow(previous, bob.identity.endpoint, reason, [bob.as("owner")]), gone)).toBe("refused");
+  });
+
+  it("in a room without an owner moderators go on with plain members, everybody renews the key, and nobody becomes owner", () => {
+    const [, bob, carol, dan] = people as [Person, Person, Person, Person];
+    const [bobIs, carolIs] = [bob.as("moderator"), carol.as("member")];
+    const previous = first([bobIs, carolIs]);
+    const by = (maker: Person, reason: EpochReason, members: EpochMember[]) =>
+      outcome(previous, follow(previous, maker.identity.endpoint, reason, members));
+    expect(by(bob, "invite", [bobIs, carolIs, dan.as("member")])).toBe("accepted");
+    expect(by(bob, "kick", [bobIs])).toBe("accepted");
+    expect(by(carol, "rekey", [bobIs, carolIs])).toBe("accepted");
+    expect(by(carol, "leave", [carolIs])).toBe("accepted");
+    for (const role of [o, m]) {
+      expect(by(bob, "invite", [bobIs, carolIs, dan.as(role)])).toBe("refused");
+      expect(by(bob, "join", [bobIs, carolIs, dan.as(role)])).toBe("refused");
+      expect(by(bob, "role", [bobIs, carol.as(role)])).toBe("refused");
+      expect(by(carol, "role", [bobIs, carol.as(role)])).toBe("refused");
+    }
+    expect(by(bob, "role", [bob.as("owner"), carolIs])).toBe("refused");
+    expect(by(carol, "invite", [bobIs, carolIs, dan.as("member")])).toBe("refused");
+    expect(by(carol, "kick", [carolIs])).toBe("refused");
   });
 
   it("a maker that the record removes is refused, one that was never in is refused", () => {
@@ -201,9 +235,10 @@ function lawful(previous: EpochRecord, { reason, maker, target, role }: Draw): E
       ? follow(previous, actor.endpoint, reason, next)
       : undefined;
   }
-  if (!rest.some((member) => member.role === "owner")) return undefined;
   return reason === "leave" || over(present.role) ? follow(previous, actor.endpoint, reason, [...rest]) : undefined;
 }
+
+const isOwned = (record: EpochRecord) => record.members.some((member) => member.role === "owner");
 
 /** Single deviations; each must be refused whatever the record. */
 function deviations(previous: EpochRecord, next: EpochRecord): [string, EpochRecord][] {
@@ -266,17 +301,20 @@ function deviations(previous: EpochRecord, next: EpochRecord): [string, EpochRec
 describe("random lives of a room", () => {
   it("every lawful step passes and every single deviation from it is refused", () => {
     let lawfulSteps = 0;
+    let ownerlessSteps = 0;
     fc.assert(
-      fc.property(life, (draws) => {
-        let current = first([
-          founder.as("owner"),
-          ...people.slice(1, 4).map((one, index) => one.as((["owner", "moderator", "member"] as const)[index] as RoomRole)),
-        ]);
+      fc.property(life, fc.boolean(), (draws, owned) => {
+        const roles = owned ? [o, o, m, p] : [m, m, p, p];
+        let current = first(roles.map((role, index) => (people[index] as Person).as(role)));
         current = { ...current, maker: founder.identity.endpoint };
         for (const draw of draws) {
           const next = lawful(current, draw);
           if (next === undefined) continue;
           lawfulSteps += 1;
+          if (!isOwned(current)) {
+            ownerlessSteps += 1;
+            expect([draw, isOwned(next)]).toEqual([draw, false]);
+          }
           expect([draw, outcome(current, next)]).toEqual([draw, "accepted"]);
           for (const [what, changed] of deviations(current, next))
             expect([what, draw, outcome(current, changed)]).toEqual([what, draw, "refused"]);
@@ -286,5 +324,6 @@ describe("random lives of a room", () => {
       { numRuns: 150 },
     );
     expect(lawfulSteps).toBeGreaterThan(500);
+    expect(ownerlessSteps).toBeGreaterThan(200);
   });
 });

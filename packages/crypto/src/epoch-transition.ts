@@ -3,7 +3,9 @@
  *
  * Invariant: hub and clients decide by this code, so that a client never needs to trust the hub's word for who is in a room. A record does one
  * thing, named by its reason: an owner may invite, kick, change roles; a moderator may add members and remove plain members; anybody in the room
- * may renew the key and drop those who are gone. Room, name, policy and suite never change; one owner at least remains.
+ * may renew the key and drop those who are gone. Room, name, policy and suite never change. Only a record that drops who is gone may leave
+ * the room without an owner, and an ownerless room stays so for ever: a rule of succession would let a server and one member who act
+ * together take the room over by calling its owner gone (docs/architecture/room-keys.md, "Rooms without an owner").
  */
 import { limits, type EndpointId, type RoomRole } from "@althing/contract";
 import { areSortedMembers, forgedEpoch, type EpochMember, type EpochRecord } from "./epoch.ts";
@@ -53,7 +55,13 @@ function checkShape(next: EpochRecord): void {
   const { length } = next.members;
   if (length < 1 || length > limits.roomMembersMax) throw forgedEpoch(`there are not 1 to ${limits.roomMembersMax} members`, next);
   if (!areSortedMembers(next.members)) throw forgedEpoch("the members are not sorted, or one is there twice", next);
-  if (!next.members.some((member) => member.role === "owner")) throw forgedEpoch("no owner remains", next);
+}
+
+/** An owner goes from the last seat only by being gone; by the rules of `checkReason` none comes back but by another owner's hand. */
+function checkOwners(previous: EpochRecord, next: EpochRecord): void {
+  const owned = (record: EpochRecord) => record.members.some((member) => member.role === "owner");
+  const dropsGone = next.reason === "leave" || next.reason === "rekey";
+  if (!dropsGone && owned(previous) && !owned(next)) throw forgedEpoch("no owner remains", next);
 }
 
 /** What each reason changes, and who may. */
@@ -110,4 +118,5 @@ export function checkTransition(
   const maker = previous.members.find((member) => member.endpoint === next.maker);
   if (maker === undefined) throw forgedEpoch("its maker was not a member", next);
   checkReason(maker.role, next, changesOf(previous, next), gone);
+  checkOwners(previous, next);
 }

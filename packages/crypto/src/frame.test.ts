@@ -126,6 +126,19 @@ describe("a frame", () => {
     expect(seal(new Uint8Array(largest)).length).toBe(limits.frameMaxBytes);
     expect(() => parseFrame(new Uint8Array(limits.frameMaxBytes + 1))).toThrow(malformed);
   });
+
+  it("of the size a server lets through beyond that is refused by its length alone, before a byte of it is read", () => {
+    const length = 1024 * 1024;
+    const unread = new Proxy(new Uint8Array(length), {
+      get(_target, key) {
+        if (key === "length") return length;
+        throw new Error(`read ${String(key)}`);
+      },
+    });
+    expect(() => parseFrame(unread)).toThrow(malformed);
+    const wellFormed = changed(seal(), 11, new Uint8Array(length));
+    expect(() => parseFrame(wellFormed)).toThrow(malformed);
+  });
 });
 
 describe("a hostile server or member", () => {

@@ -75,6 +75,18 @@ describe("a tunnel is refused", () => {
   });
 });
 
+test("a client that resets the connection in the middle of a refusal or a handshake harms nobody", async () => {
+  for (let i = 0; i < 40; i++) {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => undefined);
+    await new Promise((resolve) => socket.once("connect", resolve));
+    socket.write(handshake(i % 2 === 0 ? { Origin: "https://evil.example" } : {}));
+    if (i % 4 < 2) await new Promise((resolve) => setImmediate(resolve));
+    socket.resetAndDestroy();
+  }
+  expect((await fetch(`${served.url}/healthz`)).status).toBe(200);
+});
+
 test("what nats-server gets is a clean handshake: no cookie, no extension, no origin", async () => {
   const { createServer } = await import("node:net");
   let received = "";

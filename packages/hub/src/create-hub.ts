@@ -111,6 +111,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   };
   const upgrade: NonNullable<Parameters<typeof createListener>[0]["upgrade"]> = (request, socket, head) => {
     const id = ids.next();
+    // Node has let go of the socket: without this a reset in the middle of a refusal would end the process.
+    socket.on("error", () => undefined);
     const refuse = (error: AppError) => endWithProblem(socket, error, id);
     try {
       const address = addressOf(request, config.behind_proxy);

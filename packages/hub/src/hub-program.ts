@@ -61,10 +61,21 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   let opened: OpenState | undefined;
   let work: Promise<void> = Promise.resolve();
   let stopping: Promise<void> | undefined;
+  /** Grows with each fence and each lost connection: what was put in force before is void. */
+  let closings = 0;
   let beat: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
   let log = options.log ?? createLog({ level: "info", node: "starting" });
 
+  const shut = (reason: string) => {
+    closings++;
+    gate.close(reason);
+  };
+  /** Opens unless the gate was shut again since `since`. */
+  const openGate = (since: number): boolean => {
+    if (since === closings) gate.open();
+    return since === closings;
+  };
   const sendBeat = () => options.send({ type: "beat", fenced: gate.state !== "open" });
   const steps: { readonly [T in ToHub["type"]]: (message: Extract<ToHub, { type: T }>) => Promise<void> } = {
     start: async ({ config }) => {
@@ -76,11 +87,12 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     "nats-started": async () => {
       if (prepared === undefined) throw new TypeError("nats-started came before start");
       if (opened !== undefined) return reopen("nats-server was started again");
+      const since = closings;
       opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log });
       watchConnection(opened.connection);
       giveState(prepared, opened);
       const adminLink = (await opened.bus.users.claimable()) ? `${prepared.hub.url}/claim#token=${(await opened.bus.users.issueAdminLink()).token}` : undefined;
-      gate.open();
+      openGate(since);
       sendBeat();
       options.send({ type: "ready", url: prepared.hub.url, ...(adminLink === undefined ? {} : { adminLink }) });
       log.info({ nats: opened.connection.serverVersion }, "ready");
@@ -110,7 +122,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       log.info({ connection: status.connection, state: status.state }, "nats connection");
       if (stopping !== undefined) return;
       if (connection.connected()) void enqueue(() => reopen("the messaging server was away"));
-      else gate.close("the messaging server is away");
+      else shut("the messaging server is away");
     });
   }
 
@@ -141,10 +153,12 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     gate.close(reason);
     log.warn({ reason }, "closed");
     while (stopping === undefined) {
+      const since = closings;
       try {
         if (!opened.connection.connected()) throw new AppError("nats.unavailable", { detail: "not connected" });
         await opened.refresh();
-        gate.open();
+        // Shut again meanwhile: the step that did it is queued behind this one.
+        if (!openGate(since)) return;
         sendBeat();
         log.info("open again");
         return;
@@ -202,7 +216,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       beat ??= setInterval(sendBeat, limits.hubBeatMs);
       const step = () => (steps[parsed.data.type] as (message: ToHub) => Promise<void>)(parsed.data);
       // A fence shuts at once, whatever is being worked on; a stop waits for nobody.
-      if (parsed.data.type === "fenced") gate.close("this node was fenced");
+      if (parsed.data.type === "fenced") shut("this node was fenced");
       if (parsed.data.type === "stop") void stop();
       else void enqueue(step);
     },

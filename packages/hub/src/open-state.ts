@@ -39,7 +39,12 @@ export async function openState({ config, folder, nowMs, log }: OpenStateOptions
   };
   try {
     const scheme = config.tls_cert === undefined ? "nats" : "tls";
-    const connection = await connectBus({ url: `nats://127.0.0.1:${config.ports.nats}`, hubSeed: folder.keys.hubSeed, systemSeed: folder.keys.sysSeed });
+    const connection = await connectBus({
+      url: `nats://${natsAddress(config)}:${config.ports.nats}`,
+      hubSeed: folder.keys.hubSeed,
+      systemSeed: folder.keys.sysSeed,
+      ...(config.tls_cert === undefined ? {} : { certFile: config.tls_cert }),
+    });
     opened.push(() => connection.close());
     const clock = { now: nowMs };
     const { store, claims } = config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
@@ -92,6 +97,14 @@ async function openJetStream(connection: BusConnection, folder: DataFolder, cloc
   const common = { connection: connection.account, replicas: 1, clock };
   const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: [], create: !folder.founded });
   return { store, claims: await openJetStreamClaims({ ...common, stream: streams.claims }) };
+}
+
+/** Where this node's own messaging server is reached: with a certificate it listens where the hub does (nats-files.ts), else on loopback. */
+function natsAddress(config: Config): string {
+  const host = config.tls_cert === undefined ? "127.0.0.1" : config.host.replace(/^\[|\]$/g, "");
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** The address told to clients on other machines is the first public one; on loopback the name every machine has. */

@@ -35,7 +35,8 @@ export function createOrigins(entries: readonly string[]): Origins {
       return origin;
     },
     has: (origin) => known.has(origin),
-    webSocketSources: list.map((origin) => origin.replace(/^http/, "ws")),
+    // A source list has no form for IPv6 literals (CSP 3, host-source); there 'self' alone admits the page's own socket.
+    webSocketSources: list.filter((origin) => !origin.includes("[")).map((origin) => origin.replace(/^http/, "ws")),
   };
 }
 

@@ -19,7 +19,7 @@ afterAll(() => served[Symbol.asyncDispose]());
 
 const nasty = fc.constantFrom<unknown>(
   "", " ", "\0", "../..", "%00", "__proto__", "constructor", "null", "NaN", "-1", "9".repeat(40), "1e309", "0x10", "🜁".repeat(30), "a".repeat(5_000), "<script>", "'; drop table", "\ud800", "\u202e",
-  null, true, -1, 0, 1.5, 1e21, Number.MAX_SAFE_INTEGER + 2, [], [[]], {}, { toString: 1 }, { then: "x" },
+  null, true, -1, 0, 1.5, 1e21, Number.MAX_SAFE_INTEGER + 2, [], [[]], {}, { toString: 1 }, { valueOf: "x" },
 );
 
 type JsonSchema = { type?: string | string[]; properties?: Record<string, JsonSchema>; items?: JsonSchema; enum?: unknown[]; anyOf?: JsonSchema[]; pattern?: string; const?: unknown };

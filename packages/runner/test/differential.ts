@@ -48,10 +48,13 @@ function hash(bytes: Uint8Array): string {
 
 function describe(trace: Trace, exports: Exports): void {
   for (const [name, value] of Object.entries(exports)) {
-    if (value instanceof WebAssembly.Memory) trace.lines.push(`${name}: ${value.buffer.byteLength} bytes ${hash(new Uint8Array(value.buffer))}`);
+    if (value instanceof WebAssembly.Memory)
+      trace.lines.push(`${name}: ${value.buffer.byteLength} bytes ${hash(new Uint8Array(value.buffer))}`);
     else if (value instanceof WebAssembly.Global) attempt(trace, name, () => value.value);
     else if (value instanceof WebAssembly.Table) {
-      attempt(trace, `${name}: ${value.length} entries`, () => Array.from({ length: Math.min(value.length, 64) }, (_, index) => value.get(index)));
+      attempt(trace, `${name}: ${value.length} entries`, () =>
+        Array.from({ length: Math.min(value.length, 64) }, (_, index) => value.get(index)),
+      );
     }
   }
 }
@@ -59,7 +62,8 @@ function describe(trace: Trace, exports: Exports): void {
 /** Imports of a module as Binaryen's fuzzer makes them: everything called is written down. */
 function importsFor(module: WebAssembly.Module, trace: Trace, exportsOf: () => Exports): WebAssembly.Imports {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-  const functions = (): ((...args: unknown[]) => unknown)[] => Object.values(exportsOf()).filter((value) => typeof value === "function") as never;
+  const functions = (): ((...args: unknown[]) => unknown)[] =>
+    Object.values(exportsOf()).filter((value) => typeof value === "function") as never;
   let depth = 0;
   const call = (target: unknown): unknown => {
     if (typeof target !== "function" || depth > 3) return undefined;
@@ -123,7 +127,12 @@ async function runPlain(bytes: Uint8Array, args: readonly unknown[]): Promise<Tr
   const module = new WebAssembly.Module(bytes as BufferSource);
   let exports: Exports = {};
   try {
-    exports = (await WebAssembly.instantiate(module, importsFor(module, trace, () => exports))).exports;
+    exports = (
+      await WebAssembly.instantiate(
+        module,
+        importsFor(module, trace, () => exports),
+      )
+    ).exports;
   } catch (error) {
     if (isOverflow(error)) trace.overflowed = true;
     trace.lines.push(`instantiate ! ${String(error)}`);
@@ -139,13 +148,22 @@ function normalise(line: string): string {
   return line.replace(/WebAssembly\.\w+(\(\))?:? ?/, "");
 }
 
-async function runMetered(bytes: Uint8Array, report: MeterReport, args: readonly unknown[], slice: number): Promise<{ trace: Trace; fuelUsed: number }> {
+async function runMetered(
+  bytes: Uint8Array,
+  report: MeterReport,
+  args: readonly unknown[],
+  slice: number,
+): Promise<{ trace: Trace; fuelUsed: number }> {
   const trace: Trace = { lines: [], overflowed: false };
   const tank = createFuelTank({ budget: Number.MAX_SAFE_INTEGER, slice });
   const module = new WebAssembly.Module(bytes as BufferSource);
   let exports: Exports = {};
   try {
-    const instance = await tank.instantiate(module, report.names, importsFor(module, trace, () => exports));
+    const instance = await tank.instantiate(
+      module,
+      report.names,
+      importsFor(module, trace, () => exports),
+    );
     instance.start?.();
     exports = instance.exports;
     callAll(trace, exports, args);
@@ -171,9 +189,11 @@ export async function compare(bytes: Uint8Array, args: readonly unknown[] = [], 
   const count = Math.max(plain.lines.length, trace.lines.length);
   for (let index = 0; index < count; index++) {
     const [before, after] = [normalise(plain.lines[index] ?? "(nothing)"), normalise(trace.lines[index] ?? "(nothing)")];
-    if (before !== after) return { ...result, difference: `plain ${before.slice(0, 300)}; metered ${after.slice(0, 300)}`, skipped: undefined };
+    if (before !== after)
+      return { ...result, difference: `plain ${before.slice(0, 300)}; metered ${after.slice(0, 300)}`, skipped: undefined };
   }
   const trapped = plain.lines.some((line) => line.includes(" ! "));
-  if (once.fuelUsed !== fuelUsed && !trapped) return { ...result, difference: `fuel ${once.fuelUsed} in one slice, ${fuelUsed} in many`, skipped: undefined };
+  if (once.fuelUsed !== fuelUsed && !trapped)
+    return { ...result, difference: `fuel ${once.fuelUsed} in one slice, ${fuelUsed} in many`, skipped: undefined };
   return { ...result, difference: undefined, skipped: undefined };
 }

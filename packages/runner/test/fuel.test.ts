@@ -13,7 +13,8 @@ interface Promising {
   promising(run: Run): (...args: unknown[]) => Promise<unknown>;
 }
 
-const promising = (value: unknown): ((...args: unknown[]) => Promise<unknown>) => (WebAssembly as unknown as Promising).promising(value as Run);
+const promising = (value: unknown): ((...args: unknown[]) => Promise<unknown>) =>
+  (WebAssembly as unknown as Promising).promising(value as Run);
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Counts down from its parameter: five units a turn, and two for entry and end. */
@@ -90,7 +91,10 @@ describe("slices", () => {
         if (++slices === 5) tank.kill();
       },
     });
-    const instance = await load(`(module (global $g (export "g") (mut i32) (i32.const 0)) (func (export "run") (try (do (loop (br 0))) (catch_all (global.set $g (i32.const 1))))))`, tank);
+    const instance = await load(
+      `(module (global $g (export "g") (mut i32) (i32.const 0)) (func (export "run") (try (do (loop (br 0))) (catch_all (global.set $g (i32.const 1))))))`,
+      tank,
+    );
     await expect(promising(instance.exports["run"])()).rejects.toThrow("unreachable");
     expect((instance.exports["g"] as WebAssembly.Global).value).toBe(0);
     expect(tank.exhausted).toBe(false);
@@ -125,7 +129,10 @@ describe("slices", () => {
 
   it("after a trap the open slice can be counted as used", async () => {
     const tank = open({ budget: 100_000, slice: 10_000 });
-    const instance = await load(`(module (func (export "run") (local i32) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 100)))) (drop (i32.div_u (i32.const 1) (i32.const 0)))))`, tank);
+    const instance = await load(
+      `(module (func (export "run") (local i32) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 100)))) (drop (i32.div_u (i32.const 1) (i32.const 0)))))`,
+      tank,
+    );
     expect(() => (instance.exports["run"] as Run)()).toThrow("divide by zero");
     tank.forfeit();
     expect(tank.fuelUsed()).toBeGreaterThanOrEqual(10_000);
@@ -138,7 +145,8 @@ describe("slices", () => {
   });
 
   it("budgets and slices that are no numbers of units are refused", () => {
-    for (const budget of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1.5]) expect(() => createFuelTank({ budget, slice: 1 })).toThrow(RangeError);
+    for (const budget of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1.5])
+      expect(() => createFuelTank({ budget, slice: 1 })).toThrow(RangeError);
     for (const slice of [0, -1, Number.NaN]) expect(() => createFuelTank({ budget: 1, slice })).toThrow(RangeError);
   });
 });

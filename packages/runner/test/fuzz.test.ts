@@ -25,7 +25,8 @@ describe("metered against plain", () => {
     const result = await fuzzMetering(20_260_000, 400, Date.now() + 35_000);
     expect(result.differences).toEqual([]);
     expect(result.modules).toBeGreaterThan(100);
-    for (const feature of ["exceptions", "legacy-exceptions", "gc", "simd", "tail-call", "function-references", "bulk-memory"]) expect(result.features[feature]).toBeGreaterThan(0);
+    for (const feature of ["exceptions", "legacy-exceptions", "gc", "simd", "tail-call", "function-references", "bulk-memory"])
+      expect(result.features[feature]).toBeGreaterThan(0);
   }, 60_000);
 
   it("another reader counts the same instructions before, and reads everything after", async () => {

@@ -17,7 +17,13 @@ async function load(source: string, tank: FuelTank, imports: WebAssembly.Imports
 /** A loop that puts a new object before a list held by a global. The text tool has no objects, so it is made by hand. */
 function structList(): Uint8Array {
   return buildModule([
-    [1, vector([[0x5f, 2, 0x63, 0, 1, 0x7e, 1], [0x60, 0, 0]])],
+    [
+      1,
+      vector([
+        [0x5f, 2, 0x63, 0, 1, 0x7e, 1],
+        [0x60, 0, 0],
+      ]),
+    ],
     [3, [1, 1]],
     [6, vector([[0x63, 0, 1, 0xd0, 0, 0x0b]])],
     [7, vector([[...text("run"), 0, 0]])],
@@ -55,7 +61,13 @@ const endless: Record<string, string> = {
 const byHand: Record<string, Uint8Array> = {
   "a loop by br_on_null": smallModule({ code: [0x03, 0x40, 0xd0, 0x70, 0xd5, 0, 0x1a, 0x0b] }),
   "a loop by br_on_non_null": buildModule([
-    [1, vector([[0x60, 0, 0], [0x60, 1, 0x64, 0x70, 0]])],
+    [
+      1,
+      vector([
+        [0x60, 0, 0],
+        [0x60, 1, 0x64, 0x70, 0],
+      ]),
+    ],
     [3, vector([[0]])],
     [7, vector([[...text("run"), 0, 0]])],
     [10, vector([body([], [0xd2, 0, 0x03, 1, 0xd6, 0, 0x0b])])],
@@ -82,7 +94,13 @@ describe("what never ends by itself ends by fuel", () => {
   it.each(Object.entries(endless))("%s", async (_name, code) => {
     const budget = 2_000_000;
     const tank = createFuelTank({ budget, slice: 100_000 });
-    const instance = await load(`(module ${code})`, tank, { host: { throws: () => { throw new Error("from the host"); } } });
+    const instance = await load(`(module ${code})`, tank, {
+      host: {
+        throws: () => {
+          throw new Error("from the host");
+        },
+      },
+    });
     const run = (instance.exports["go"] ?? instance.exports["run"]) as Run;
     let ended: unknown;
     try {
@@ -137,6 +155,20 @@ describe("what never ends by itself ends by fuel", () => {
     const executed = (instance.exports["n"] as WebAssembly.Global).value as number;
     expect(executed * 4).toBeLessThanOrEqual(100_000 + overshoot);
     expect(executed).toBeGreaterThan(0);
+  });
+
+  it("computing on the way back from a deep recursion ends at the budget too", async () => {
+    const work = "global.get $n i32.const 1 i32.add global.set $n ".repeat(2_000);
+    const tag = "(tag $t)";
+    const handler = "(func (try (do) (catch_all)))";
+    for (const rest of ["", `${tag} ${handler}`]) {
+      const source = `(module ${rest} (global $n (export "n") (mut i32) (i32.const 0))
+        (func $f (export "run") (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))) ${work}))`;
+      const tank = createFuelTank({ budget: 100_000, slice: 30_000 });
+      const instance = await load(source, tank);
+      expect(() => (instance.exports["run"] as Run)(2_000)).toThrow("unreachable");
+      expect(((instance.exports["n"] as WebAssembly.Global).value as number) * 4).toBeLessThanOrEqual(100_000 + overshoot);
+    }
   });
 
   it("objects are bounded by fuel: a list that only grows ends before the heap does", async () => {

@@ -78,7 +78,10 @@ const sha256 = `(module (memory 4) (data (i32.const 0) "${roundConstants()}")
         (i32.add (i32.load offset=448 (local.get $t)) (i32.xor (i32.xor ${rotate("(local.get $x)", 7)} ${rotate("(local.get $x)", 18)}) (i32.shr_u (local.get $x) (i32.const 3))))
         (i32.add (i32.load offset=484 (local.get $t)) (i32.xor (i32.xor ${rotate("(local.get $y)", 17)} ${rotate("(local.get $y)", 19)}) (i32.shr_u (local.get $y) (i32.const 10))))))
       (br_if $schedule (i32.lt_u (local.tee $t (i32.add (local.get $t) (i32.const 4))) (i32.const 256))))
-    ${"abcdefgh".split("").map((name, index) => `(local.set $${name} (i32.load offset=${1024 + index * 4} (i32.const 0)))`).join(" ")}
+    ${"abcdefgh"
+      .split("")
+      .map((name, index) => `(local.set $${name} (i32.load offset=${1024 + index * 4} (i32.const 0)))`)
+      .join(" ")}
     (local.set $t (i32.const 0))
     (loop $rounds
       (local.set $t1 (i32.add (i32.add (i32.add (local.get $h) (i32.xor (i32.xor ${rotate("(local.get $e)", 6)} ${rotate("(local.get $e)", 11)}) ${rotate("(local.get $e)", 25)}))
@@ -91,7 +94,13 @@ const sha256 = `(module (memory 4) (data (i32.const 0) "${roundConstants()}")
       (local.set $d (local.get $c)) (local.set $c (local.get $b)) (local.set $b (local.get $a))
       (local.set $a (i32.add (local.get $t1) (local.get $x)))
       (br_if $rounds (i32.lt_u (local.tee $t (i32.add (local.get $t) (i32.const 4))) (i32.const 256))))
-    ${"abcdefgh".split("").map((name, index) => `(i32.store offset=${1024 + index * 4} (i32.const 0) (i32.add (i32.load offset=${1024 + index * 4} (i32.const 0)) (local.get $${name})))`).join(" ")})
+    ${"abcdefgh"
+      .split("")
+      .map(
+        (name, index) =>
+          `(i32.store offset=${1024 + index * 4} (i32.const 0) (i32.add (i32.load offset=${1024 + index * 4} (i32.const 0)) (local.get $${name})))`,
+      )
+      .join(" ")})
   (func (export "run") (param $blocks i32) (result i32)
     (loop $next
       (call $block (i32.add (i32.const 2048) (i32.shl (i32.and (local.get $blocks) (i32.const 1023)) (i32.const 6))))

@@ -48,7 +48,17 @@ export function custom(name: string, content: readonly number[]): Section {
 }
 
 export function buildModule(sections: readonly Section[]): Uint8Array {
-  return new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, content]) => [id, ...leb(content.length), ...content])]);
+  return new Uint8Array([
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
+    ...sections.flatMap(([id, content]) => [id, ...leb(content.length), ...content]),
+  ]);
 }
 
 /** A body from its locals (`[count, type]` each) and its code, the last `end` included here. */
@@ -70,7 +80,13 @@ export function smallModule({ params = [], results = [], locals = [], code }: Sm
     [1, vector([[0x60, ...vector(params.map((type) => [type])), ...vector(results.map((type) => [type]))]])],
     [3, vector([[0]])],
     [5, vector([[0, 1]])],
-    [7, vector([[...text("run"), 0, 0], [...text("memory"), 2, 0]])],
+    [
+      7,
+      vector([
+        [...text("run"), 0, 0],
+        [...text("memory"), 2, 0],
+      ]),
+    ],
     [10, vector([body(locals, code)])],
     [11, vector([[0, ...i32(0), 0x0b, ...vector(Array.from({ length: 64 }, (_, index) => [(index * 37 + 11) & 0xff]))]])],
   ]);

@@ -23,16 +23,23 @@ const immediates = [[], [0], [0, 0], [0, 0, 0], [0x40], [0x70], [1, 0x7f], [0, 0
 describe("the allow-list", () => {
   it("takes exactly the opcodes the engine takes by default, minus atomics", () => {
     const differences: string[] = [];
-    const prefixes: [number, number][] = [[-1, 0xfb], [0xfb, 0x40], [0xfc, 0x40], [0xfd, 0x140]];
+    const prefixes: [number, number][] = [
+      [-1, 0xfb],
+      [0xfb, 0x40],
+      [0xfc, 0x40],
+      [0xfd, 0x140],
+    ];
     for (const [prefix, count] of prefixes) {
       for (let number = 0; number < count; number++) {
-        const code = prefix < 0 ? number : { 0xfb: gcBase, 0xfc: miscBase, 0xfd: simdBase }[prefix]! + number;
+        const base = prefix === 0xfb ? gcBase : prefix === 0xfc ? miscBase : prefix === 0xfd ? simdBase : 0;
+        const code = base + number;
         const inTable = prefix === 0xfb ? number < 0x40 && code < miscBase : prefix === 0xfc ? code < simdBase : code < opcodeCount;
         const ours = inTable && actions[code] !== action.refused;
         const bytes = prefix < 0 ? [number] : [prefix, ...leb(number)];
         // References, exceptions and objects need declarations: their own cases below show them.
         const engine = immediates.some((immediate) => {
-          for (const end of [[], [0x0b], [0x05, 0x0b], [0x19, 0x0b]]) if (valid(smallModule({ code: [0, ...bytes, ...immediate, ...end] }))) return true;
+          for (const end of [[], [0x0b], [0x05, 0x0b], [0x19, 0x0b]])
+            if (valid(smallModule({ code: [0, ...bytes, ...immediate, ...end] }))) return true;
           return false;
         });
         if (engine && !ours) differences.push(`refused ${bytes.map((byte) => byte.toString(16)).join(" ")}`);
@@ -65,7 +72,8 @@ function findSignature(code: number): Found | undefined {
       if (!valid(smallModule({ params: operands, code: [...gets, ...bytes, ...immediate, 0] }))) continue;
       for (const result of [undefined, ...valueTypes]) {
         const results = result === undefined ? [] : [result];
-        if (valid(smallModule({ params: operands, results, code: [...gets, ...bytes, ...immediate] }))) return { operands, result, immediate };
+        if (valid(smallModule({ params: operands, results, code: [...gets, ...bytes, ...immediate] })))
+          return { operands, result, immediate };
       }
     }
   }
@@ -73,18 +81,45 @@ function findSignature(code: number): Found | undefined {
 }
 
 const samples: Record<number, number[][]> = {
-  0x7f: [[0x41, 0], [0x41, 7], [0x41, ...sleb(-1)], [0x41, ...sleb(-2147483648)], [0x41, ...sleb(65533)]],
-  0x7e: [[0x42, 0], [0x42, 9], [0x42, ...sleb(-1)], [0x42, ...sleb(-(2n ** 63n))]],
-  0x7d: [[0x43, 0, 0, 0, 0], [0x43, 0, 0, 0x20, 0xc1], [0x43, 0, 0, 0x80, 0x7f], [0x43, 1, 0, 0xa0, 0x7f]],
-  0x7c: [[0x44, 0, 0, 0, 0, 0, 0, 0, 0], [0x44, 0, 0, 0, 0, 0, 0, 0x14, 0xc0], [0x44, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f], [0x44, 1, 0, 0, 0, 0, 0, 0xf8, 0x7f]],
-  0x7b: [Array.from({ length: 16 }, (_, index) => index * 9 + 3), Array(16).fill(0xff), Array(16).fill(0)].map((lanes) => [0xfd, 0x0c, ...lanes]),
+  0x7f: [
+    [0x41, 0],
+    [0x41, 7],
+    [0x41, ...sleb(-1)],
+    [0x41, ...sleb(-2147483648)],
+    [0x41, ...sleb(65533)],
+  ],
+  0x7e: [
+    [0x42, 0],
+    [0x42, 9],
+    [0x42, ...sleb(-1)],
+    [0x42, ...sleb(-(2n ** 63n))],
+  ],
+  0x7d: [
+    [0x43, 0, 0, 0, 0],
+    [0x43, 0, 0, 0x20, 0xc1],
+    [0x43, 0, 0, 0x80, 0x7f],
+    [0x43, 1, 0, 0xa0, 0x7f],
+  ],
+  0x7c: [
+    [0x44, 0, 0, 0, 0, 0, 0, 0, 0],
+    [0x44, 0, 0, 0, 0, 0, 0, 0x14, 0xc0],
+    [0x44, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f],
+    [0x44, 1, 0, 0, 0, 0, 0, 0xf8, 0x7f],
+  ],
+  0x7b: [Array.from({ length: 16 }, (_, index) => index * 9 + 3), Array(16).fill(0xff), Array(16).fill(0)].map((lanes) => [
+    0xfd,
+    0x0c,
+    ...lanes,
+  ]),
 };
 
 /** One call of the instruction for each choice of operands; a vector result is shown as two i64. */
 function casesOf(code: number, found: Found): Uint8Array[] {
   const lists = found.operands.map((type) => samples[type] as number[][]);
   const longest = Math.max(1, ...lists.map((list) => list.length));
-  const picks = Array.from({ length: longest * 2 }, (_, turn) => lists.map((list, position) => list[(turn * (position + 1) + position) % list.length] as number[]));
+  const picks = Array.from({ length: longest * 2 }, (_, turn) =>
+    lists.map((list, position) => list[(turn * (position + 1) + position) % list.length] as number[]),
+  );
   return picks.map((operands) => {
     const run = [...operands.flat(), ...encode(code), ...found.immediate];
     if (found.result !== 0x7b) return smallModule({ results: found.result === undefined ? [] : [found.result], code: run });
@@ -92,7 +127,9 @@ function casesOf(code: number, found: Found): Uint8Array[] {
   });
 }
 
-const plainCodes = Array.from({ length: opcodeCount }, (_, code) => code).filter((code) => actions[code] === action.plain || actions[code] === action.free);
+const plainCodes = Array.from({ length: opcodeCount }, (_, code) => code).filter(
+  (code) => actions[code] === action.plain || actions[code] === action.free,
+);
 const unseen = new Set(Array.from({ length: opcodeCount }, (_, code) => code).filter((code) => actions[code] !== action.refused));
 
 describe("every opcode of the table runs metered as it runs plain", () => {
@@ -106,7 +143,12 @@ describe("every opcode of the table runs metered as it runs plain", () => {
       for (const bytes of casesOf(code, found)) {
         runs++;
         const { difference } = await compare(bytes);
-        if (difference !== undefined) faults.push(`${encode(code).map((byte) => byte.toString(16)).join(" ")}: ${difference}`);
+        if (difference !== undefined)
+          faults.push(
+            `${encode(code)
+              .map((byte) => byte.toString(16))
+              .join(" ")}: ${difference}`,
+          );
       }
     }
     expect(faults).toEqual([]);
@@ -121,7 +163,13 @@ describe("every opcode of the table runs metered as it runs plain", () => {
   });
 
   it("no opcode of the table is without a case", () => {
-    expect([...unseen].map((code) => encode(code).map((byte) => byte.toString(16)).join(" "))).toEqual([]);
+    expect(
+      [...unseen].map((code) =>
+        encode(code)
+          .map((byte) => byte.toString(16))
+          .join(" "),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -146,7 +194,31 @@ describe("encodings", () => {
     // loop (result (ref null 28)) with 28 = 0x1c, the number of `select t`: a pass that reads one byte loses the loop.
     const types = [...Array.from({ length: 29 }, () => [0x60, 0, 0])];
     const code = [0x03, 0x63, 0x1c, 0x0c, 0, 0x0b, 0x1a];
-    const sections = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 1 + types.flat().length, 29, ...types.flat(), 3, 2, 1, 0, 10, code.length + 4, 1, code.length + 2, 0, ...code, 0x0b];
+    const sections = [
+      0,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
+      1,
+      1 + types.flat().length,
+      29,
+      ...types.flat(),
+      3,
+      2,
+      1,
+      0,
+      10,
+      code.length + 4,
+      1,
+      code.length + 2,
+      0,
+      ...code,
+      0x0b,
+    ];
     const bytes = new Uint8Array(sections);
     expect(valid(bytes)).toBe(true);
     const metered = meterModule(bytes, options);

@@ -31,7 +31,16 @@ export interface RandomModules {
 /** Features of Binaryen that the engine does not take, or that the pass refuses by policy. */
 const without = [
   ...["threads", "memory64", "multimemory", "shared-everything", "stack-switching", "custom-descriptors"],
-  ...["strings", "fp16", "custom-page-sizes", "multibyte", "wide-arithmetic", "compact-imports", "relaxed-atomics", "acquire-release-atomics"],
+  ...[
+    "strings",
+    "fp16",
+    "custom-page-sizes",
+    "multibyte",
+    "wide-arithmetic",
+    "compact-imports",
+    "relaxed-atomics",
+    "acquire-release-atomics",
+  ],
 ];
 
 interface Program {
@@ -47,11 +56,12 @@ export function readWasmOpt(): Program {
   const require = createRequire(import.meta.url);
   const filename = require.resolve("binaryen/bin/wasm-opt");
   const text = readFileSync(filename, "utf8").replace(/^#!.*/, "");
-  const binaryOf = new Function("require", "__filename", "__dirname", `var Module={instantiateWasm(){}};${text};return findWasmBinary();`) as (
-    require: NodeJS.Require,
-    filename: string,
-    dirname: string,
-  ) => Uint8Array;
+  const binaryOf = new Function(
+    "require",
+    "__filename",
+    "__dirname",
+    `var Module={instantiateWasm(){}};${text};return findWasmBinary();`,
+  ) as (require: NodeJS.Require, filename: string, dirname: string) => Uint8Array;
   return { text, filename, require, binary: binaryOf(require, filename, dirname(filename)) };
 }
 
@@ -63,29 +73,29 @@ export function openRandomModules(exclude: readonly string[] = without): RandomM
   const input = join(folder, "seed.bin");
   const output = join(folder, "out.wasm");
   const generate = async (passes: readonly string[]): Promise<Uint8Array> => {
-      rmSync(output, { force: true });
-      await new Promise<void>((resolve, reject) => {
-        const lines: string[] = [];
-        const finish = (): void => resolve();
-        run(
-          {
-            arguments: [input, "-ttf", ...passes, "-all", ...exclude.map((name) => `--disable-${name}`), "-o", output, "-q"],
-            instantiateWasm: (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => {
-              receive(new WebAssembly.Instance(compiled, imports));
-              return {};
-            },
-            print: (line: string) => lines.push(line),
-            printErr: (line: string) => lines.push(line),
-            postRun: finish,
-            onExit: finish,
-            onAbort: () => reject(new Error(lines.join("\n"))),
+    rmSync(output, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      const lines: string[] = [];
+      const finish = (): void => resolve();
+      run(
+        {
+          arguments: [input, "-ttf", ...passes, "-all", ...exclude.map((name) => `--disable-${name}`), "-o", output, "-q"],
+          instantiateWasm: (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => {
+            receive(new WebAssembly.Instance(compiled, imports));
+            return {};
           },
-          require,
-          filename,
-          dirname(filename),
-        );
-      });
-      return new Uint8Array(readFileSync(output));
+          print: (line: string) => lines.push(line),
+          printErr: (line: string) => lines.push(line),
+          postRun: finish,
+          onExit: finish,
+          onAbort: () => reject(new Error(lines.join("\n"))),
+        },
+        require,
+        filename,
+        dirname(filename),
+      );
+    });
+    return new Uint8Array(readFileSync(output));
   };
   return {
     async module(seed, inputBytes) {

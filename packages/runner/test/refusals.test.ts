@@ -20,8 +20,16 @@ function ruleOf(bytes: Uint8Array, limits: Partial<MeterLimits> = {}, maxMemoryP
   }
 }
 
-const nothing = [[1, vector([[0x60, 0, 0]])], [3, vector([[0]])], [10, vector([body([], [])])]] as const;
-const arrayOf = (length: readonly number[]): Uint8Array => buildModule([[1, vector([[0x5e, 0x7e, 1]])], [6, vector([[0x63, 0, 0, ...length, 0xfb, 7, 0, 0x0b]])]]);
+const nothing = [
+  [1, vector([[0x60, 0, 0]])],
+  [3, vector([[0]])],
+  [10, vector([body([], [])])],
+] as const;
+const arrayOf = (length: readonly number[]): Uint8Array =>
+  buildModule([
+    [1, vector([[0x5e, 0x7e, 1]])],
+    [6, vector([[0x63, 0, 0, ...length, 0xfb, 7, 0, 0x0b]])],
+  ]);
 
 describe("what policy forbids is refused by name", () => {
   const refused: readonly (readonly [rule: string, what: string, bytes: Uint8Array])[] = [
@@ -31,7 +39,14 @@ describe("what policy forbids is refused by name", () => {
     ["feature.shared-memory", "a shared memory", buildModule([[5, [1, 3, 1, 1]]])],
     ["feature.shared-memory", "an imported shared memory", buildModule([[2, vector([[...text("a"), ...text("b"), 2, 3, 1, 1]])]])],
     ["feature.multi-memory", "two memories", buildModule([[5, [2, 0, 1, 0, 1]]])],
-    ["feature.multi-memory", "an imported and a defined memory", buildModule([[2, vector([[...text("a"), ...text("b"), 2, 0, 1]])], [5, [1, 0, 1]]])],
+    [
+      "feature.multi-memory",
+      "an imported and a defined memory",
+      buildModule([
+        [2, vector([[...text("a"), ...text("b"), 2, 0, 1]])],
+        [5, [1, 0, 1]],
+      ]),
+    ],
     ["feature.atomics", "an atomic load", smallModule({ code: [...i32(0), 0xfe, 0x10, 2, 0, 0x1a] })],
     ["feature.atomics", "an atomic fence", smallModule({ code: [0xfe, 0x03, 0] })],
     ["engine", "stack switching", smallModule({ code: [0, 0xe0, 0] })],
@@ -45,9 +60,29 @@ describe("what policy forbids is refused by name", () => {
     ["engine", "code that names the function the pass would add", smallModule({ code: [0x10, 1] })],
     ["memory.minimum", "a memory of 4 GiB", buildModule([[5, vector([[0, ...leb(65_536)]])]])],
     ["table.minimum", "a table above the ceiling", buildModule([[4, vector([[0x70, 0, ...leb(1_001)]])]])],
-    ["table.minimum", "tables above the ceiling together", buildModule([[4, vector([[0x70, 0, ...leb(600)], [0x70, 0, ...leb(600)]])]])],
+    [
+      "table.minimum",
+      "tables above the ceiling together",
+      buildModule([
+        [
+          4,
+          vector([
+            [0x70, 0, ...leb(600)],
+            [0x70, 0, ...leb(600)],
+          ]),
+        ],
+      ]),
+    ],
     ["gc.constant-allocation", "a large array in a constant expression", arrayOf(i32(1_000_000))],
-    ["gc.constant-allocation", "an array as long as an imported global says", buildModule([[1, vector([[0x5e, 0x7e, 1]])], [2, vector([[...text("a"), ...text("b"), 3, 0x7f, 0]])], [6, vector([[0x63, 0, 0, 0x23, 0, 0xfb, 7, 0, 0x0b]])]])],
+    [
+      "gc.constant-allocation",
+      "an array as long as an imported global says",
+      buildModule([
+        [1, vector([[0x5e, 0x7e, 1]])],
+        [2, vector([[...text("a"), ...text("b"), 3, 0x7f, 0]])],
+        [6, vector([[0x63, 0, 0, 0x23, 0, 0xfb, 7, 0, 0x0b]])],
+      ]),
+    ],
   ];
 
   it.each(refused)("%s: %s", (rule, _what, bytes) => {
@@ -61,15 +96,35 @@ describe("what policy forbids is refused by name", () => {
 });
 
 describe("each limit holds at its edge", () => {
-  const blocks = (depth: number): Uint8Array => smallModule({ code: [...Array(depth).fill([0x02, 0x40]).flat(), ...Array(depth).fill(0x0b)] });
+  const blocks = (depth: number): Uint8Array =>
+    smallModule({ code: [...Array(depth).fill([0x02, 0x40]).flat(), ...Array(depth).fill(0x0b)] });
   const edges: readonly (readonly [keyof MeterLimits, (size: number) => Uint8Array, number, string])[] = [
     ["maxTypes", (size) => buildModule([[1, vector(Array(size).fill([0x60, 0, 0]))]]), 10, "limit.types"],
-    ["maxFunctions", (size) => buildModule([[1, vector([[0x60, 0, 0]])], [3, vector(Array(size).fill([0]))], [10, vector(Array(size).fill(body([], [])))]]), 10, "limit.functions"],
+    [
+      "maxFunctions",
+      (size) =>
+        buildModule([
+          [1, vector([[0x60, 0, 0]])],
+          [3, vector(Array(size).fill([0]))],
+          [10, vector(Array(size).fill(body([], [])))],
+        ]),
+      10,
+      "limit.functions",
+    ],
     ["maxGlobals", (size) => buildModule([[6, vector(Array(size).fill([0x7f, 0, ...i32(0), 0x0b]))]]), 10, "limit.globals"],
     ["maxTables", (size) => buildModule([[4, vector(Array(size).fill([0x70, 0, 1]))]]), 10, "limit.tables"],
     ["maxNesting", blocks, 300, "limit.nesting"],
-    ["maxLocals", (size) => smallModule({ locals: [[size, 0x7f]].filter(([count]) => count! < 128) as [number, number][], code: [] }), 100, "limit.locals"],
-    ["maxExports", (size) => buildModule([[5, [1, 0, 1]], [7, vector(Array.from({ length: size }, (_, index) => [...text(`m${index}`), 2, 0]))]]), 10, "limit.exports"],
+    ["maxLocals", (size) => smallModule({ locals: [[size, 0x7f]], code: [] }), 100, "limit.locals"],
+    [
+      "maxExports",
+      (size) =>
+        buildModule([
+          [5, [1, 0, 1]],
+          [7, vector(Array.from({ length: size }, (_, index) => [...text(`m${index}`), 2, 0]))],
+        ]),
+      10,
+      "limit.exports",
+    ],
   ];
 
   it.each(edges)("%s", (name, build, size, rule) => {
@@ -83,7 +138,11 @@ describe("each limit holds at its edge", () => {
     expect(ruleOf(bytes, { maxModuleBytes: bytes.length })).toBeUndefined();
     expect(ruleOf(bytes, { maxModuleBytes: bytes.length - 1 })).toBe("limit.module-bytes");
     expect(ruleOf(bytes, { maxFunctionBytes: 1_000 })).toBe("limit.function-bytes");
-    const branches = smallModule({ code: Array(300).fill([0x02, 0x40, ...i32(0), 0x0d, 0, 0x0b]).flat() });
+    const branches = smallModule({
+      code: Array(300)
+        .fill([0x02, 0x40, ...i32(0), 0x0d, 0, 0x0b])
+        .flat(),
+    });
     expect(ruleOf(branches, { maxFunctionBytes: 2_500 })).toBe("limit.function-bytes");
   });
 
@@ -99,11 +158,21 @@ describe("sections", () => {
   it("names are kept, whatever speaks of code offsets is left out", () => {
     const name = custom("name", [1, 4, 1, 0, 1, 0x66]);
     const hints = custom("metadata.code.branch_hint", [0]);
-    const bytes = buildModule([custom("producers", [0]), nothing[0], nothing[1], hints, nothing[2], name, custom(".debug_info", [1, 2, 3])]);
+    const bytes = buildModule([
+      custom("producers", [0]),
+      nothing[0],
+      nothing[1],
+      hints,
+      nothing[2],
+      name,
+      custom(".debug_info", [1, 2, 3]),
+    ]);
     const { bytes: metered, report } = meterModule(bytes, { maxMemoryPages: 1, maxTableElements: 1 });
     expect(report.droppedSections).toEqual(["producers", "metadata.code.branch_hint", ".debug_info"]);
     const module = new WebAssembly.Module(metered as BufferSource);
-    expect(WebAssembly.Module.customSections(module, "name").map((content) => [...new Uint8Array(content)])).toEqual([[1, 4, 1, 0, 1, 0x66]]);
+    expect(WebAssembly.Module.customSections(module, "name").map((content) => [...new Uint8Array(content)])).toEqual([
+      [1, 4, 1, 0, 1, 0x66],
+    ]);
     expect(WebAssembly.Module.customSections(module, "metadata.code.branch_hint")).toEqual([]);
   });
 
@@ -112,13 +181,41 @@ describe("sections", () => {
   });
 
   it("over-long sizes and counts mean the same", () => {
-    const bytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, ...paddedLeb(8), ...paddedLeb(1), 0x60, 0, 0, 3, 2, 1, 0, 10, ...paddedLeb(12), ...paddedLeb(1), ...paddedLeb(2), 0, 0x0b]);
+    const bytes = new Uint8Array([
+      0,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
+      1,
+      ...paddedLeb(8),
+      ...paddedLeb(1),
+      0x60,
+      0,
+      0,
+      3,
+      2,
+      1,
+      0,
+      10,
+      ...paddedLeb(12),
+      ...paddedLeb(1),
+      ...paddedLeb(2),
+      0,
+      0x0b,
+    ]);
     expect(valid(bytes)).toBe(true);
     expect(valid(meterModule(bytes, { maxMemoryPages: 1, maxTableElements: 1 }).bytes)).toBe(true);
   });
 
   it("tables share the ceiling: what one may grow another may not", () => {
-    const { bytes, report } = meterModule(fromText(`(module (table 100 funcref) (table 10 externref) (table 5 5 externref))`), { maxMemoryPages: 1, maxTableElements: 1_000 });
+    const { bytes, report } = meterModule(fromText(`(module (table 100 funcref) (table 10 externref) (table 5 5 externref))`), {
+      maxMemoryPages: 1,
+      maxTableElements: 1_000,
+    });
     expect(report.clamped).toEqual([
       { kind: "table", index: 0, declared: undefined, clamped: 542 },
       { kind: "table", index: 1, declared: undefined, clamped: 452 },
@@ -130,7 +227,9 @@ describe("sections", () => {
 describe("mutants", () => {
   const originals = [
     ...referenceCases.map(referenceModule),
-    fromText(`(module (memory 1) (func $f (export "run") (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (call $f (local.get 0))) (start $s) (func $s))`),
+    fromText(
+      `(module (memory 1) (func $f (export "run") (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (call $f (local.get 0))) (start $s) (func $s))`,
+    ),
   ];
 
   it("flipped and cut bytes are refused with a rule or metered validly, and nothing the engine refused is made acceptable", () => {
@@ -140,7 +239,10 @@ describe("mutants", () => {
     for (let turn = 0; turn < 12_000; turn++) {
       const original = originals[random() % originals.length] as Uint8Array;
       const mutant = random() % 10 === 0 ? original.slice(0, random() % original.length) : original.slice();
-      for (let flips = 1 + (random() % 3); flips > 0 && mutant.length > 8; flips--) mutant[8 + (random() % (mutant.length - 8))]! ^= 1 << random() % 8;
+      for (let flips = 1 + (random() % 3); flips > 0 && mutant.length > 8; flips--) {
+        const at = 8 + (random() % (mutant.length - 8));
+        mutant[at] = (mutant[at] as number) ^ (1 << (random() % 8));
+      }
       const accepted = valid(mutant);
       const rule = ruleOf(mutant);
       if (rule === undefined) {

@@ -8,7 +8,7 @@
  */
 import { AppError } from "@althing/contract";
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
-import { headers, nuid, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { headers, nuid, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { printFullKey } from "./create-store.ts";
 import { batchDropped, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
 import type { JetStreamIndex } from "./jetstream-index.ts";
@@ -23,7 +23,6 @@ export interface JetStreamEngineOptions {
   readonly stream: string;
   readonly names: SubjectNames;
   readonly index: JetStreamIndex;
-  readonly timeoutMs: number;
   readonly tombstoneTtlSeconds: number;
   readonly requestTtlSeconds: number;
 }
@@ -39,6 +38,12 @@ interface Outgoing {
   readonly payload: string;
   readonly header: MsgHdrs;
 }
+/** A record of a page, as the index had it when the page was cut. */
+interface Wanted {
+  readonly fullKey: string;
+  readonly sequence: number;
+  readonly bytes: Uint8Array | undefined;
+}
 interface Current {
   readonly sequence: number;
   readonly live: boolean;
@@ -51,7 +56,7 @@ const fetchesAtOnce = 32;
 const decoder = new TextDecoder();
 
 export function createJetStreamEngine(options: JetStreamEngineOptions): JetStreamEngine {
-  const { connection, manager, stream, names, index, timeoutMs } = options;
+  const { connection, manager, stream, names, index } = options;
   const { link } = index;
   const slots = createSlots(batchesAtOnce);
 
@@ -108,9 +113,7 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
   };
 
   const send = async (message: Outgoing): Promise<PublishAnswer> => {
-    const answer: Msg = await link.once(() =>
-      connection.request(message.subject, message.payload, { headers: message.header, timeout: timeoutMs }),
-    );
+    const answer = await link.request(message.subject, message.payload, message.header);
     return answer.data.length === 0 ? {} : answer.json<PublishAnswer>();
   };
 
@@ -200,9 +203,8 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
     throw new AppError("store.unavailable", { detail: "too many writers want these records" });
   };
 
-  const fetch = async (fullKey: string, sequence: number): Promise<RawRecord | undefined> => {
-    const cached = index.cached(sequence);
-    if (cached !== undefined) return { fullKey, text: decoder.decode(cached), revision: sequence };
+  const fetch = async ({ fullKey, sequence, bytes }: Wanted): Promise<RawRecord | undefined> => {
+    if (bytes !== undefined) return { fullKey, text: decoder.decode(bytes), revision: sequence };
     const message = await link.again(() => manager.streams.getMessage(stream, { seq: sequence }));
     // Overwritten since the index saw it: what is there now is as good.
     return message === null ? read(fullKey) : { fullKey, text: decoder.decode(message.data), revision: sequence };
@@ -215,9 +217,9 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
     list: (range, limit, maxBytes) =>
       call(async () => {
         await index.reach(await lastSequence());
-        const wanted: [string, number][] = [];
-        for (const entry of index.walk(range)) {
-          wanted.push(entry);
+        const wanted: Wanted[] = [];
+        for (const [fullKey, sequence] of index.walk(range)) {
+          wanted.push({ fullKey, sequence, bytes: index.cached(sequence) });
           if (wanted.length >= limit) break;
         }
         return gather(wanted, fetch, maxBytes);
@@ -255,14 +257,14 @@ function conflict(write: RawWrite, observed: number): AppError {
 
 /** Values of `wanted` in order, until `maxBytes` are passed; a record deleted meanwhile is left out. */
 async function gather(
-  wanted: readonly [string, number][],
-  fetch: (fullKey: string, sequence: number) => Promise<RawRecord | undefined>,
+  wanted: readonly Wanted[],
+  fetch: (record: Wanted) => Promise<RawRecord | undefined>,
   maxBytes: number,
 ): Promise<RawRecord[]> {
   const found: RawRecord[] = [];
   let bytes = 0;
   for (let at = 0; at < wanted.length && bytes <= maxBytes; at += fetchesAtOnce) {
-    const part = await Promise.all(wanted.slice(at, at + fetchesAtOnce).map(([fullKey, sequence]) => fetch(fullKey, sequence)));
+    const part = await Promise.all(wanted.slice(at, at + fetchesAtOnce).map(fetch));
     for (const record of part) {
       if (record === undefined) continue;
       found.push(record);

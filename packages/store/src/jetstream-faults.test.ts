@@ -110,7 +110,7 @@ test("a deleted key can be made again at once, alone and in a batch, and after i
       await c.delete(["k"]);
       await expect
         .poll(async () => manager.streams.getMessage(stream, { last_by_subj: `state.${stream}.v.numbers.k` }), {
-          timeout: 8_000,
+          timeout: 15_000,
           interval: 100,
         })
         .toBeNull();
@@ -159,7 +159,7 @@ test("connections cut again and again: lists stay true and watchers miss nothing
                 .list({ limit: 1_000 })
                 .catch(() => ({ records: [] }))
             ).records.length,
-          { timeout: 10_000 },
+          { timeout: 15_000 },
         )
         .toBe((round + 1) * 20);
     }
@@ -187,7 +187,7 @@ test("after an absence in which delete markers expired the list of keys is built
       const manager = await jetstreamManager(direct);
       await expect
         .poll(async () => manager.streams.getMessage(stream, { last_by_subj: `state.${stream}.v.numbers.k.2` }), {
-          timeout: 8_000,
+          timeout: 15_000,
           interval: 100,
         })
         .toBeNull();
@@ -200,7 +200,7 @@ test("after an absence in which delete markers expired the list of keys is built
                 .list()
                 .catch(() => ({ records: [] }))
             ).records.map((r) => r.value),
-          { timeout: 10_000 },
+          { timeout: 15_000 },
         )
         .toEqual([0, 1, 3, 4, 7]);
       const seen = [(await watcher[Symbol.asyncIterator]().next()).value, (await watcher[Symbol.asyncIterator]().next()).value];
@@ -229,7 +229,7 @@ test("nats-server killed in mid-write: every acknowledged batch is there after i
     for (let round = 0; round < 3; round += 1) {
       let running = true;
       const writer = async (lane: number) => {
-        for (let n = 0; running; n += 1) {
+        for (let n = 0; running && !connection.isClosed(); n += 1) {
           const id = round * 1_000_000 + lane * 100_000 + n;
           const done = await store.batch([c.toPut(["left", String(id)], id), c.toPut(["right", String(id)], id)]).then(
             () => true,
@@ -239,7 +239,7 @@ test("nats-server killed in mid-write: every acknowledged batch is there after i
         }
       };
       const writers = [writer(1), writer(2), writer(3)];
-      await expect.poll(() => acknowledged.size, { interval: 5 }).toBeGreaterThan((round + 1) * 40);
+      await expect.poll(() => acknowledged.size, { interval: 5, timeout: 15_000 }).toBeGreaterThan((round + 1) * 40);
       await server.kill("SIGKILL");
       running = false;
       server = await startNats({ dir, port });
@@ -252,7 +252,7 @@ test("nats-server killed in mid-write: every acknowledged batch is there after i
             () => true,
             () => false,
           ),
-        { timeout: 10_000 },
+        { timeout: 15_000 },
       )
       .toBe(true);
     const ids = async (side: string) => {
@@ -351,7 +351,7 @@ test("a migration that another node holds is taken over once that node stands st
   const stuck = { version: 1, describe: "stands still", run: () => new Promise<void>((resolve) => (release = resolve)) };
   const first = openJetStreamStore({ ...options, leaseMs: 1_000_000, migrations: [stuck] });
   const lost = expect(first).rejects.toMatchObject({ code: "store.unavailable" });
-  await expect.poll(() => release !== undefined).toBe(true);
+  await expect.poll(() => release !== undefined, { timeout: 15_000 }).toBe(true);
   let ran = 0;
   const second = await openJetStreamStore({ ...options, migrations: [{ version: 1, describe: "runs", run: async () => void (ran += 1) }] });
   expect(ran).toBe(1);

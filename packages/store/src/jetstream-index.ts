@@ -3,7 +3,7 @@
  *
  * Invariants: the index is a function of the stream up to `applied` and never answers on its own: a list first asks the stream's leader
  * for its last sequence and waits until the index has it. Values in the cache are addressed by sequence, so a stale one cannot exist.
- * A gap in the consumer's numbers, silence, or a reconnect restarts it after the last applied message; after an absence in which
+ * A batch enters the index whole, so that one page of a list never shows half of it. A gap in the consumer's numbers, silence, or a reconnect restarts it after the last applied message; after an absence in which
  * delete markers may have expired it is built anew and the difference is announced.
  */
 import { AppError } from "@althing/contract";
@@ -57,6 +57,9 @@ interface Run {
   readonly name: string;
   /** Number of the last message in the consumer's own count. */
   delivered: number;
+  /** What has come of a batch whose end has not. */
+  readonly held: [Msg, sequence: number][];
+  heldBatch: string | undefined;
   /** Set while the first pass over the stream fills it. */
   building: { readonly records: OrderedMap<number>; readonly upTo: number; readonly settled: () => void } | undefined;
 }
@@ -67,6 +70,9 @@ function parseDelivery(reply: string): { stream: number; consumer: number; pendi
   const at = tokens.length === 9 ? 5 : 7;
   return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
 }
+
+const endsWithinBatch = (message: Msg): boolean =>
+  Boolean(message.headers?.get(headerNames.batchId)) && !message.headers?.get(headerNames.batchCommit);
 
 const decoder = new TextDecoder();
 
@@ -160,6 +166,21 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     }
   };
 
+  /** Messages of a batch lie side by side in the stream: they are held until the last, or whatever comes after it, is there. */
+  const applyWhole = (current: Run, message: Msg, sequence: number) => {
+    const batch = message.headers?.get(headerNames.batchId);
+    if (current.held.length > 0 && batch !== current.heldBatch) release(current);
+    current.held.push([message, sequence]);
+    current.heldBatch = batch;
+    if (!endsWithinBatch(message)) release(current);
+  };
+  const release = (current: Run) => {
+    for (const [message, sequence] of current.held) applyRecord(records, message, sequence, true);
+    const last = current.held.at(-1)?.[1] ?? applied;
+    current.held.length = 0;
+    advance(last);
+  };
+
   const onMessage = (current: Run, message: Msg) => {
     if (run !== current || closed) return;
     lastWordMs = clock.now();
@@ -178,12 +199,11 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     current.delivered = delivery.consumer;
     const { building } = current;
     if (building === undefined) {
-      applyRecord(records, message, delivery.stream, true);
-      advance(delivery.stream);
+      applyWhole(current, message, delivery.stream);
       return;
     }
     applyRecord(building.records, message, delivery.stream, false);
-    if (delivery.pending > 0) return;
+    if (delivery.pending > 0 || endsWithinBatch(message)) return;
     current.building = undefined;
     install(building.records, Math.max(building.upTo, delivery.stream));
     building.settled();
@@ -203,6 +223,8 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       subscription,
       name,
       delivered: 0,
+      held: [],
+      heldBatch: undefined,
       building: anew ? { records: new OrderedMap(), upTo: last, settled: settled.resolve } : undefined,
     };
     run = current;

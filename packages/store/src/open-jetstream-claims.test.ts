@@ -32,7 +32,7 @@ test("jetstream: expired claims are removed by the server", async () => {
   const claims = openJetStreamClaims({ connection, stream: "EXPIRY", replicas: 1 });
   await Promise.all(Array.from({ length: 50 }, (_, n) => claims.claim(String(n), Date.now() + 900)));
   const manager = await jetstreamManager(connection);
-  await expect.poll(async () => (await manager.streams.info("EXPIRY")).state.messages, { timeout: 8_000, interval: 100 }).toBe(0);
+  await expect.poll(async () => (await manager.streams.info("EXPIRY")).state.messages, { timeout: 15_000, interval: 100 }).toBe(0);
   expect(await claims.claim("1", Date.now() + 900)).toBe(true);
   await connection.close();
 });

@@ -66,7 +66,7 @@ export async function openJetStreamStore(options: JetStreamStoreOptions): Promis
     clock: options.clock ?? Date,
   });
   const requestTtlSeconds = storeLimits.requestTtlMs / 1000;
-  const engine = createJetStreamEngine({ connection, manager, stream, names, index, timeoutMs, tombstoneTtlSeconds, requestTtlSeconds });
+  const engine = createJetStreamEngine({ connection, manager, stream, names, index, tombstoneTtlSeconds, requestTtlSeconds });
   try {
     // The version first: data newer than this program is not even read.
     const { version } = await engine.readMeta();

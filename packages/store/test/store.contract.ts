@@ -259,6 +259,28 @@ export function describeStore(backend: StoreBackend): void {
     expect(await store.batch([])).toBe(await store.revision());
   });
 
+  check("a page of a list shows a batch whole or not at all, while batches are written", async (store, place) => {
+    const writer = await place.open();
+    const [from, to] = backend.durable ? [writer, store] : [store, store];
+    let running = true;
+    const writing = (async () => {
+      const c = things(from);
+      for (let n = 1; running; n += 1) {
+        await from.batch(["a", "b", "c", "d"].map((k) => c.toPut([k], { n })));
+        // The memory store resolves without a turn of the event loop: the reader must get one.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    for (let reads = 0; reads < 150; reads += 1) {
+      const { records } = await things(to).list();
+      expect(new Set(records.map((r) => r.value.n)).size, JSON.stringify(records)).toBeLessThanOrEqual(1);
+      expect([0, 4]).toContain(records.length);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    running = false;
+    await writing;
+  });
+
   check("a batch takes 1,000 writes and not one more; each key once", async (store) => {
     const c = things(store);
     const writes = Array.from({ length: 1_001 }, (_, n) => c.toPut(["k", String(n)], { n }, 0));

@@ -12,6 +12,7 @@ export {
   type HostileProxy,
   type HostileProxyOptions,
   type RawAnswer,
+  type RequestAction,
   type RequestView,
   type ResponseView,
 } from "./start-hostile-proxy.ts";

@@ -11,7 +11,11 @@ export interface Attributes {
 }
 
 /** `h("p", { class: "note" }, "text")`. Attributes that are false or undefined are left out. */
-export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: readonly Child[]): HTMLElementTagNameMap[K] {
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[K] {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === true) node.setAttribute(name, "");
@@ -31,6 +35,10 @@ export function byId(id: string): HTMLElement {
 /** Shows `content` alone and moves the focus to its heading, so that keyboard and screen reader follow. */
 export function show(place: HTMLElement, ...content: readonly Node[]): void {
   place.replaceChildren(...content);
+  focusHeading(place);
+}
+
+export function focusHeading(place: HTMLElement): void {
   const heading = place.querySelector("h1, h2");
   if (heading instanceof HTMLElement) {
     heading.tabIndex = -1;

@@ -14,7 +14,22 @@ export function identityView(user: User, fresh: boolean): HTMLElement {
     h("p", { class: "step" }, fresh ? "Done" : "Signed in"),
     h("h1", { id: "entry-title" }, fresh ? `Welcome, ${user.handle}` : `You are ${user.handle}`),
     h("p", { class: "lead" }, `You are ${role}. This browser holds your keys.`),
-    h("dl", { class: "facts" }, h("dt", {}, "Handle"), h("dd", {}, user.handle), h("dt", {}, "Endpoint id"), h("dd", {}, h("code", {}, user.endpoint)), h("dt", {}, "Signing key"), h("dd", {}, h("code", {}, user.signPub))),
-    h("p", { class: "fine" }, "To use the same identity on the command line: ", h("code", {}, "althing identity restore"), " with your twelve words."),
+    h(
+      "dl",
+      { class: "facts" },
+      h("dt", {}, "Handle"),
+      h("dd", {}, user.handle),
+      h("dt", {}, "Endpoint id"),
+      h("dd", {}, h("code", {}, user.endpoint)),
+      h("dt", {}, "Signing key"),
+      h("dd", {}, h("code", {}, user.signPub)),
+    ),
+    h(
+      "p",
+      { class: "fine" },
+      "To use the same identity on the command line: ",
+      h("code", {}, "althing identity restore"),
+      " with your twelve words.",
+    ),
   );
 }

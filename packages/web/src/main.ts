@@ -6,16 +6,20 @@
  */
 import { tokenSchema } from "@althing/contract";
 import { createClient, fetchHealth, loadBrowserIdentity, openMemoryState, type Identity } from "@althing/client";
-import { byId, h, show } from "./element.ts";
+import { byId, focusHeading, h, show } from "./element.ts";
 import { identityView } from "./identity-view.ts";
-import { faultText, runNewcomer, type Newcomer } from "./newcomer-view.ts";
+import { faultText, runNewcomer, runRestore, type Newcomer } from "./newcomer-view.ts";
 import { postureView, unreachableView } from "./posture-view.ts";
 
 /** `#claim=<token>`, `#join=<token>`, and `/claim#token=<token>`. */
 function takeNewcomer(): Newcomer | undefined {
   const fragment = new URLSearchParams(location.hash.slice(1));
   if (location.hash !== "") history.replaceState(null, "", "/");
-  for (const [name, kind] of [["claim", "claim"], ["token", "claim"], ["join", "join"]] as const) {
+  for (const [name, kind] of [
+    ["claim", "claim"],
+    ["token", "claim"],
+    ["join", "join"],
+  ] as const) {
     const token = tokenSchema.safeParse(fragment.get(name));
     if (token.success) return { kind, token: token.data };
   }
@@ -36,7 +40,15 @@ async function showWho(place: HTMLElement, identity: Identity): Promise<void> {
   try {
     place.replaceChildren(identityView(await client.me(), false));
   } catch (error) {
-    place.replaceChildren(h("section", { class: "card" }, h("h1", {}, "This browser keeps an identity"), h("p", { class: "lead" }, faultText(error)), h("p", { class: "fine" }, "Endpoint id ", h("code", {}, identity.endpoint))));
+    place.replaceChildren(
+      h(
+        "section",
+        { class: "card" },
+        h("h1", {}, "This browser keeps an identity"),
+        h("p", { class: "lead" }, faultText(error)),
+        h("p", { class: "fine" }, "Endpoint id ", h("code", {}, identity.endpoint)),
+      ),
+    );
   } finally {
     await client.close();
   }
@@ -51,9 +63,10 @@ async function enter(): Promise<void> {
     await showPosture();
     return;
   }
-  const identity = await loadBrowserIdentity();
-  if (identity !== undefined) await showWho(place, identity);
-  else place.replaceChildren(h("section", { class: "card" }, h("h1", {}, "A ground for communities"), h("p", { class: "lead" }, "To come in you need an invitation from a member, or, on a new instance, the one-time link that its start printed.")));
+  const kept = await loadBrowserIdentity();
+  await showWho(place, kept ?? (await runRestore(place)));
+  // Whoever just typed the words is led on; a page that only loads leaves the focus where it is.
+  if (kept === undefined) focusHeading(place);
 }
 
 byId("place").textContent = location.host;

@@ -5,7 +5,17 @@
  * exportable, and only then is the token spent. Leaving the page before that costs nothing.
  */
 import { AppError, handleSchema, type User } from "@althing/contract";
-import { checkRecoveryPhrase, claimInstance, joinInstance, loadBrowserIdentity, newRecoveryPhrase, saveBrowserIdentity, type Identity } from "@althing/client";
+import {
+  checkRecoveryPhrase,
+  claimInstance,
+  createClient,
+  joinInstance,
+  loadBrowserIdentity,
+  newRecoveryPhrase,
+  openMemoryState,
+  saveBrowserIdentity,
+  type Identity,
+} from "@althing/client";
 import { h, show } from "./element.ts";
 
 export interface Newcomer {
@@ -24,17 +34,75 @@ const askedWords = 3;
 /** Leads through the steps; resolves with who the person is now. */
 export function runNewcomer(place: HTMLElement, newcomer: Newcomer): Promise<{ user: User; identity: Identity }> {
   return new Promise((resolve) => {
-    const chooseHandle = (identity: Identity) => show(place, handleStep(newcomer, identity, (user) => resolve({ user, identity })));
-    const confirm = (phrase: string) => show(place, confirmStep(phrase, chooseHandle, () => showPhrase(phrase)));
-    const showPhrase = (phrase: string) => show(place, phraseStep(phrase, () => confirm(phrase)));
-    const restore = () => show(place, restoreStep(chooseHandle, begin));
-    const begin = () => void startStep(newcomer, { create: () => showPhrase(newRecoveryPhrase()), restore, keep: chooseHandle }).then((step) => show(place, step));
+    const chooseHandle = (identity: Identity) =>
+      show(
+        place,
+        handleStep(newcomer, identity, (user) => resolve({ user, identity })),
+      );
+    const confirm = (phrase: string) =>
+      show(
+        place,
+        confirmStep(phrase, chooseHandle, () => showPhrase(phrase)),
+      );
+    const showPhrase = (phrase: string) =>
+      show(
+        place,
+        phraseStep(phrase, () => confirm(phrase)),
+      );
+    // Somebody may be a user already: on a second device, or after an interruption. Then the token is not spent.
+    const goOn = (identity: Identity) =>
+      void userOf(identity).then((user) => (user === undefined ? chooseHandle(identity) : resolve({ user, identity })));
+    const restore = () => show(place, restoreStep("Step 2 of 4", goOn, begin));
+    const begin = () =>
+      void startStep(newcomer, { create: () => showPhrase(newRecoveryPhrase()), restore, keep: goOn }).then((step) => show(place, step));
     begin();
   });
 }
 
+/** For a browser without an identity and without a token: the way in for somebody who has one elsewhere. Resolves when it was restored. */
+export function runRestore(place: HTMLElement): Promise<Identity> {
+  return new Promise((resolve) => {
+    const choice = () =>
+      h(
+        "section",
+        { class: "card" },
+        h("h1", {}, "A ground for communities"),
+        h(
+          "p",
+          { class: "lead" },
+          "To come in you need an invitation from a member, or, on a new instance, the one-time link that its start printed.",
+        ),
+        h("div", { class: "actions" }, button("I have a recovery phrase", restore, "quiet")),
+      );
+    const restore = () =>
+      show(
+        place,
+        restoreStep("Another device", resolve, () => show(place, choice())),
+      );
+    place.replaceChildren(choice());
+  });
+}
+
+async function userOf(identity: Identity): Promise<User | undefined> {
+  const client = createClient({ identity, urls: [location.origin], state: openMemoryState() });
+  try {
+    return await client.me();
+  } catch {
+    // Not a user, or no answer: the next step says which.
+    return undefined;
+  } finally {
+    await client.close();
+  }
+}
+
 function card(step: string, title: string, ...content: readonly (Node | string)[]): HTMLElement {
-  return h("section", { class: "card entry", "aria-labelledby": "entry-title" }, h("p", { class: "step" }, step), h("h1", { id: "entry-title" }, title), ...content);
+  return h(
+    "section",
+    { class: "card entry", "aria-labelledby": "entry-title" },
+    h("p", { class: "step" }, step),
+    h("h1", { id: "entry-title" }, title),
+    ...content,
+  );
 }
 
 function button(label: string, onPress: () => void, kind: "primary" | "quiet" = "primary"): HTMLButtonElement {
@@ -43,7 +111,10 @@ function button(label: string, onPress: () => void, kind: "primary" | "quiet" = 
   return node;
 }
 
-async function startStep(newcomer: Newcomer, ways: { create: () => void; restore: () => void; keep: (identity: Identity) => void }): Promise<HTMLElement> {
+async function startStep(
+  newcomer: Newcomer,
+  ways: { create: () => void; restore: () => void; keep: (identity: Identity) => void },
+): Promise<HTMLElement> {
   const kept = await loadBrowserIdentity();
   const choices =
     kept === undefined
@@ -53,18 +124,35 @@ async function startStep(newcomer: Newcomer, ways: { create: () => void; restore
     "Step 1 of 4",
     titles[newcomer.kind],
     h("p", { class: "lead" }, leads[newcomer.kind]),
-    h("p", {}, kept === undefined ? "Your identity is a pair of keys that this browser makes and keeps. There is no password and no e-mail address." : "This browser keeps an identity already."),
+    h(
+      "p",
+      {},
+      kept === undefined
+        ? "Your identity is a pair of keys that this browser makes and keeps. There is no password and no e-mail address."
+        : "This browser keeps an identity already.",
+    ),
     h("div", { class: "actions" }, ...choices),
   );
 }
 
 function phraseStep(phrase: string, next: () => void): HTMLElement {
   const copied = h("span", { class: "fine", role: "status" });
-  const copy = button("Copy", () => void navigator.clipboard.writeText(phrase).then(() => (copied.textContent = "Copied. Paste it somewhere safe, then clear the clipboard.")), "quiet");
+  const copy = button(
+    "Copy",
+    () =>
+      void navigator.clipboard
+        .writeText(phrase)
+        .then(() => (copied.textContent = "Copied. Paste it somewhere safe, then clear the clipboard.")),
+    "quiet",
+  );
   return card(
     "Step 2 of 4",
     "Write down these twelve words",
-    h("p", { class: "lead" }, "They are your identity. They are shown this once, and nobody can send them to you again: not the server, not an admin."),
+    h(
+      "p",
+      { class: "lead" },
+      "They are your identity. They are shown this once, and nobody can send them to you again: not the server, not an admin.",
+    ),
     h("ol", { class: "words", "aria-label": "Recovery phrase" }, ...phrase.split(" ").map((word) => h("li", {}, word))),
     h("div", { class: "actions" }, button("I have written them down", next), copy),
     copied,
@@ -74,12 +162,18 @@ function phraseStep(phrase: string, next: () => void): HTMLElement {
 function confirmStep(phrase: string, done: (identity: Identity) => void, back: () => void): HTMLElement {
   const words = phrase.split(" ");
   const asked = pick(words.length, askedWords);
-  const inputs = asked.map((index) => h("input", { id: `word-${index}`, autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true }));
+  const inputs = asked.map((index) =>
+    h("input", { id: `word-${index}`, autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true }),
+  );
   const fault = h("p", { class: "fault", role: "alert" });
   const form = h(
     "form",
     { novalidate: true },
-    h("div", { class: "fields" }, ...asked.map((index, at) => h("div", { class: "field" }, h("label", { for: `word-${index}` }, `Word ${index + 1}`), inputs[at]))),
+    h(
+      "div",
+      { class: "fields" },
+      ...asked.map((index, at) => h("div", { class: "field" }, h("label", { for: `word-${index}` }, `Word ${index + 1}`), inputs[at])),
+    ),
     fault,
     h("div", { class: "actions" }, h("button", { class: "primary" }, "Confirm"), button("Show the words again", back, "quiet")),
   );
@@ -94,8 +188,15 @@ function confirmStep(phrase: string, done: (identity: Identity) => void, back: (
   return card("Step 3 of 4", "Check what you wrote", h("p", { class: "lead" }, "Three of the words, to be sure."), form);
 }
 
-function restoreStep(done: (identity: Identity) => void, back: () => void): HTMLElement {
-  const input = h("textarea", { id: "phrase", rows: "3", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true });
+function restoreStep(step: string, done: (identity: Identity) => void, back: () => void): HTMLElement {
+  const input = h("textarea", {
+    id: "phrase",
+    rows: "3",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    required: true,
+  });
   const fault = h("p", { class: "fault", role: "alert" });
   const form = h(
     "form",
@@ -110,16 +211,34 @@ function restoreStep(done: (identity: Identity) => void, back: () => void): HTML
     done(await saveBrowserIdentity(phrase));
     input.value = "";
   });
-  return card("Step 2 of 4", "Restore your identity", h("p", { class: "lead" }, "The words stay in this browser."), form);
+  return card(step, "Restore your identity", h("p", { class: "lead" }, "The words stay in this browser."), form);
 }
 
 function handleStep(newcomer: Newcomer, identity: Identity, done: (user: User) => void): HTMLElement {
-  const input = h("input", { id: "handle", autocomplete: "username", autocapitalize: "none", spellcheck: "false", maxlength: "32", required: true, "aria-describedby": "handle-rule" });
+  const input = h("input", {
+    id: "handle",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+    maxlength: "32",
+    required: true,
+    "aria-describedby": "handle-rule",
+  });
   const fault = h("p", { class: "fault", role: "alert" });
   const form = h(
     "form",
     { novalidate: true },
-    h("div", { class: "field" }, h("label", { for: "handle" }, "Your handle"), input, h("p", { id: "handle-rule", class: "fine" }, "Small letters, digits, dot, dash, underscore. It is yours for ever and cannot be changed.")),
+    h(
+      "div",
+      { class: "field" },
+      h("label", { for: "handle" }, "Your handle"),
+      input,
+      h(
+        "p",
+        { id: "handle-rule", class: "fine" },
+        "Small letters, digits, dot, dash, underscore. It is yours for ever and cannot be changed.",
+      ),
+    ),
     fault,
     h("div", { class: "actions" }, h("button", { class: "primary" }, newcomer.kind === "claim" ? "Become admin" : "Join")),
   );
@@ -127,7 +246,9 @@ function handleStep(newcomer: Newcomer, identity: Identity, done: (user: User) =
     const handle = handleSchema.safeParse(input.value.trim().toLowerCase());
     if (!handle.success) {
       input.focus();
-      throw new Error("A handle has 1 to 32 small letters, digits, dots, dashes or underscores, and starts and ends with a letter or digit.");
+      throw new Error(
+        "A handle has 1 to 32 small letters, digits, dots, dashes or underscores, and starts and ends with a letter or digit.",
+      );
     }
     const enter = newcomer.kind === "claim" ? claimInstance : joinInstance;
     done(await enter({ url: location.origin, token: newcomer.token, handle: handle.data, identity }));

@@ -19,7 +19,18 @@ interface Line {
 const words: Readonly<Record<Level, string>> = { good: "holds", note: "note", bad: "open" };
 
 function lines(posture: Posture): Line[] {
-  return [authLine(posture), aclLine(posture), tlsLine(posture), storeLine(posture), fsyncLine(posture), restLine(posture), clusterLine(posture), signingLine(posture), sandboxLine(posture), hostsLine(posture)];
+  return [
+    authLine(posture),
+    aclLine(posture),
+    tlsLine(posture),
+    storeLine(posture),
+    fsyncLine(posture),
+    restLine(posture),
+    clusterLine(posture),
+    signingLine(posture),
+    sandboxLine(posture),
+    hostsLine(posture),
+  ];
 }
 
 function authLine({ auth }: Posture): Line {
@@ -30,16 +41,33 @@ function authLine({ auth }: Posture): Line {
 
 function aclLine({ acl }: Posture): Line {
   const what = "Message access";
-  if (acl.state === "live") return { what, level: "good", state: `live, revision ${acl.revision}`, why: "Members reach their own rooms and nothing else; changes act at once." };
-  if (acl.state === "fenced") return { what, level: "bad", state: "fenced", why: "The hub was silent, so everybody is shut out until it has read its state again." };
-  return { what, level: "bad", state: "unmanaged", why: "The messaging server is not under this instance's control. Let the supervisor run it." };
+  if (acl.state === "live")
+    return {
+      what,
+      level: "good",
+      state: `live, revision ${acl.revision}`,
+      why: "Members reach their own rooms and nothing else; changes act at once.",
+    };
+  if (acl.state === "fenced")
+    return { what, level: "bad", state: "fenced", why: "The hub was silent, so everybody is shut out until it has read its state again." };
+  return {
+    what,
+    level: "bad",
+    state: "unmanaged",
+    why: "The messaging server is not under this instance's control. Let the supervisor run it.",
+  };
 }
 
 function tlsLine({ tls }: Posture): Line {
   const what = "Encryption in transit";
   if (tls === "on") return { what, level: "good", state: "on", why: "Connections are encrypted by this instance." };
   if (tls === "behind-proxy") return { what, level: "good", state: "by a proxy", why: "A reverse proxy in front encrypts connections." };
-  return { what, level: "note", state: "not needed", why: "This instance listens on this machine only. Other machines need a certificate: --tls-cert and --tls-key." };
+  return {
+    what,
+    level: "note",
+    state: "not needed",
+    why: "This instance listens on this machine only. Other machines need a certificate: --tls-cert and --tls-key.",
+  };
 }
 
 function storeLine({ store }: Posture): Line {
@@ -56,14 +84,30 @@ function fsyncLine({ fsync }: Posture): Line {
 
 function restLine({ at_rest: atRest }: Posture): Line {
   return atRest === "on"
-    ? { what: "Encryption on disk", level: "good", state: "on", why: "The server's own records are encrypted with a key that is not on the same disk." }
-    : { what: "Encryption on disk", level: "note", state: "off", why: "Messages of encrypted rooms are unreadable here all the same; who is in which room is not." };
+    ? {
+        what: "Encryption on disk",
+        level: "good",
+        state: "on",
+        why: "The server's own records are encrypted with a key that is not on the same disk.",
+      }
+    : {
+        what: "Encryption on disk",
+        level: "note",
+        state: "off",
+        why: "Messages of encrypted rooms are unreadable here all the same; who is in which room is not.",
+      };
 }
 
 function clusterLine({ cluster }: Posture): Line {
   const what = "Copies";
   if (cluster.size === 1) return { what, level: "note", state: "one machine", why: "If this machine is lost, so is what no backup holds." };
-  if (cluster.quorum) return { what, level: "good", state: `${cluster.heard} of ${cluster.size} machines`, why: `${cluster.replicas} copies; any one machine may fail.` };
+  if (cluster.quorum)
+    return {
+      what,
+      level: "good",
+      state: `${cluster.heard} of ${cluster.size} machines`,
+      why: `${cluster.replicas} copies; any one machine may fail.`,
+    };
   return { what, level: "bad", state: "no majority", why: "Too few machines are heard, so everything is refused. Bring one back." };
 }
 
@@ -96,7 +140,12 @@ const headlines: Readonly<Record<Health["status"], string>> = {
 export function postureView(health: Health): HTMLElement {
   const rows = lines(health.posture).toSorted((a, b) => rank(a.level) - rank(b.level));
   const open = rows.filter((row) => row.level === "bad").length;
-  const summary = health.status === "ready" ? (open === 0 ? "Every protection that applies here holds." : `${open} of its protections ${open === 1 ? "is" : "are"} open.`) : (health.reason ?? "Try again in a moment.");
+  const summary =
+    health.status === "ready"
+      ? open === 0
+        ? "Every protection that applies here holds."
+        : `${open} of its protections ${open === 1 ? "is" : "are"} open.`
+      : (health.reason ?? "Try again in a moment.");
   return h(
     "section",
     { class: "card", "aria-labelledby": "posture-title" },
@@ -116,10 +165,20 @@ function row(line: Line): HTMLElement {
     "li",
     { class: `protection ${line.level}` },
     h("span", { class: "badge" }, words[line.level]),
-    h("div", {}, h("p", { class: "what" }, h("strong", {}, line.what), " ", h("span", { class: "state" }, line.state)), h("p", { class: "why" }, line.why)),
+    h(
+      "div",
+      {},
+      h("p", { class: "what" }, h("strong", {}, line.what), " ", h("span", { class: "state" }, line.state)),
+      h("p", { class: "why" }, line.why),
+    ),
   );
 }
 
 export function unreachableView(detail: string): HTMLElement {
-  return h("section", { class: "card", "aria-labelledby": "posture-title" }, h("h2", { id: "posture-title", class: "status bad" }, "This instance does not answer"), h("p", { class: "lead" }, detail));
+  return h(
+    "section",
+    { class: "card", "aria-labelledby": "posture-title" },
+    h("h2", { id: "posture-title", class: "status bad" }, "This instance does not answer"),
+    h("p", { class: "lead" }, detail),
+  );
 }

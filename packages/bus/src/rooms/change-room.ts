@@ -23,7 +23,8 @@ export interface ChangeOptions {
 
 /** What a change wants written and told. */
 export interface Decided {
-  readonly room: RoomRow;
+  /** The room's row afterwards; absent when the writes end the room. */
+  readonly room?: RoomRow;
   readonly epoch?: CheckedEpoch | undefined;
   readonly writes: readonly Write[];
   readonly access: readonly AccessChange[];
@@ -89,7 +90,8 @@ export async function changeRoom(
     }
     const decided = await decide(standing);
     const { check } = await freshCaller(collections, caller);
-    return { ...decided, writes: [check, collections.rooms.toPut([id], decided.room, standing.room.revision), ...decided.writes] };
+    const row = decided.room ? [collections.rooms.toPut([id], decided.room, standing.room.revision)] : [];
+    return { ...decided, writes: [check, ...row, ...decided.writes] };
   });
   await acl.settle();
   const [room, member] = await Promise.all([collections.rooms.get([id]), collections.members.get(memberKey(id, caller.endpoint))]);

@@ -1,5 +1,5 @@
 /**
- * Deleting a room with all that belongs to it.
+ * Deleting a room with all that belongs to it: by an owner, or because nobody is left in it.
  *
  * Invariant: one batch takes the room and its name away, digs its grave and leaves the chore; from then on nobody can do anything with it. The
  * chore first has the access list reloaded and purges the subject only then, so that no message can come after the purge; every step may
@@ -7,9 +7,11 @@
  */
 import type { EndpointId, RoomId } from "@althing/contract";
 import { AppError } from "@althing/contract";
-import type { Collection, Key, Write } from "@althing/store";
+import type { Collection, Key, Rec, Write } from "@althing/store";
+import type { AccessChange } from "../access-index.ts";
 import type { Blobs } from "../blobs.ts";
 import type { Caller } from "../caller.ts";
+import type { Chore, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
 import { everyRecord } from "../paging.ts";
 import { retryConflicts } from "../retry-conflicts.ts";
@@ -19,28 +21,36 @@ import { requireJoined, roomIdOf, standingIn, userRoomKey, type RoomsDeps } from
 
 const batchWritesMax = 900;
 
-/** @throws {room.not_found} {auth.forbidden} */
+/** What the batch that ends a room writes, and the chore to be run after it. */
+export function ending(deps: RoomsDeps, room: Rec<RoomRow>): { writes: Write[]; access: AccessChange[]; chore: Chore } {
+  const { collections, chores, clock } = deps;
+  const { id, name, policy } = room.value;
+  const chore = { kind: "clear-room", room: id, persisted: policy.persist } as const;
+  const writes = [
+    collections.rooms.toDelete([id], room.revision),
+    collections.roomNames.toDelete([name]),
+    collections.roomGraves.toPut([id], { at: isoTime(clock.now()) }),
+    chores.toPut(chore),
+  ];
+  return { writes, access: [{ type: "room-gone", room: id }], chore };
+}
+
+/** @throws {room.not_found} {auth.forbidden} {room.ownerless} */
 export async function deleteRoom(deps: RoomsDeps, caller: Caller, input: Input<"rooms.delete">): Promise<void> {
-  const { collections, store, index, chores, clock, locks, notices } = deps;
+  const { collections, store, index, chores, locks, notices } = deps;
   const id = await roomIdOf(collections, input.room);
   if (!id) throw new AppError("room.not_found", { room: input.room });
   const chore = await locks.run(`room/${id}`, () =>
     retryConflicts("the room", async () => {
       const standing = await standingIn(collections, caller, id);
-      requireJoined(standing, "room.delete");
+      await requireJoined(deps, standing, "room.delete");
       const { check } = await freshCaller(collections, caller);
-      const due = { kind: "clear-room", room: id, persisted: standing.room.value.policy.persist } as const;
+      const end = ending(deps, standing.room);
       const members = index.membersOf(id);
-      const revision = await store.batch([
-        check,
-        collections.rooms.toDelete([id], standing.room.revision),
-        collections.roomNames.toDelete([standing.room.value.name]),
-        collections.roomGraves.toPut([id], { at: isoTime(clock.now()) }),
-        chores.toPut(due),
-      ]);
-      index.apply(revision, [{ type: "room-gone", room: id }]);
+      const revision = await store.batch([check, ...end.writes]);
+      index.apply(revision, end.access);
       notices.send(members, { type: "room.deleted", room: id });
-      return due;
+      return end.chore;
     }),
   );
   await chores.runSoon(chore);

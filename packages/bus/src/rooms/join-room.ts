@@ -75,7 +75,7 @@ export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.
 export async function requests(deps: RoomsDeps, caller: Caller, input: Input<"rooms.requests">): Promise<Output<"rooms.requests">> {
   const { collections } = deps;
   const standing = await standingIn(collections, caller, input.room);
-  requireJoined(standing, "room.invite");
+  await requireJoined(deps, standing, "room.invite");
   const found: Output<"rooms.requests">["requests"] = [];
   for await (const row of everyRecord(collections.joinRequests, [standing.room.value.id])) {
     const endpoint = row.key[1] as EndpointId;
@@ -87,7 +87,7 @@ export async function requests(deps: RoomsDeps, caller: Caller, input: Input<"ro
 export async function decline(deps: RoomsDeps, caller: Caller, input: Input<"rooms.decline">): Promise<void> {
   const { collections } = deps;
   const standing = await standingIn(collections, caller, input.room);
-  requireJoined(standing, "room.invite");
+  await requireJoined(deps, standing, "room.invite");
   const key = [standing.room.value.id, input.endpoint] as const;
   await deps.locks.run(`room/${standing.room.value.id}`, async () => {
     if (!(await collections.joinRequests.get(key))) throw new AppError("room.not_member", { handle: input.endpoint });

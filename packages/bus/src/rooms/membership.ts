@@ -3,23 +3,25 @@
  *
  * Invariant: in an encrypted room each change but leaving brings the record that says it; leaving takes effect at once and leaves the record to
  * the next who sends. Somebody invited is a member from that moment (the record holds it, the access list too), and `joined` only says
- * whether it accepted. A room keeps an owner, unless the instance revoked the last one.
+ * whether it accepted. A room keeps an owner, unless the instance revoked the last one; then nobody becomes one, and the room ends with
+ * its last member.
  */
 import { AppError, type EndpointId, type RoomId, type RoomMember } from "@althing/contract";
 import { decodeInvite, verifyInvite, type EpochReason } from "@althing/crypto";
 import { mayActOn } from "@althing/policy";
 import type { Rec } from "@althing/store";
-import { requireRoom, type Caller } from "../caller.ts";
-import type { MemberRow, RoomRow } from "../collections.ts";
+import type { Caller } from "../caller.ts";
+import type { Chore, MemberRow, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
-import { everyRecord } from "../paging.ts";
+import { countUpTo, everyRecord } from "../paging.ts";
 import type { Input, Output } from "../route-input.ts";
 import { userByEndpoint } from "../users.ts";
-import { changeRoom, departure, withEpoch, writeRoom, type ChangeOptions } from "./change-room.ts";
+import { changeRoom, departure, withEpoch, writeRoom, type ChangeOptions, type Decided } from "./change-room.ts";
 import { checkEpoch } from "./check-epoch.ts";
 import { countJoined } from "./create-room.ts";
+import { ending } from "./delete-room.ts";
 import type { CheckedEpoch } from "./epoch-rows.ts";
-import { memberKey, requireJoined, roomView, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
+import { lacking, memberKey, requireJoined, requireRight, roomView, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
 
 type Membership = Output<"rooms.invite">;
 
@@ -84,8 +86,8 @@ export async function invite(deps: RoomsDeps, caller: Caller, input: Input<"room
   const { endpoint, role } = input;
   const after = await deps.locks.run(`joins/${endpoint}`, () =>
     changeRoom(deps, caller, input.room, options, async (standing) => {
-      requireJoined(standing, "room.invite");
-      if (role !== "member") requireRoom(standing.member.value.role, "room.roles");
+      await requireJoined(deps, standing, "room.invite");
+      if (role !== "member") await requireRight(deps, standing, "room.roles");
       const room = standing.room.value;
       const { user, request } = await invitee(deps, room, endpoint);
       const epoch = await checkEpoch(collections, caller, room, input.epoch, { reasons: ["invite", "join"], put: { endpoint, role } });
@@ -126,11 +128,11 @@ export async function invite(deps: RoomsDeps, caller: Caller, input: Input<"room
 export async function kick(deps: RoomsDeps, caller: Caller, input: Input<"rooms.kick">, options: ChangeOptions): Promise<Membership> {
   const { endpoint } = input;
   const after = await changeRoom(deps, caller, input.room, options, async (standing) => {
-    requireJoined(standing, "room.kick");
+    await requireJoined(deps, standing, "room.kick");
     const room = standing.room.value;
     const target = await memberOf(deps, room.id, endpoint);
     const may = endpoint !== caller.endpoint && mayActOn(standing.member.value.role, target.value.role);
-    if (!may) throw new AppError("auth.forbidden", { permission: "room.kick", who: "A member of a higher role" });
+    if (!may) throw await lacking(deps, room.id, "room.kick", "A member of a higher role");
     if (target.value.role === "owner") await keepAnOwner(deps, room.id, endpoint);
     const epoch = await checkEpoch(deps.collections, caller, room, input.epoch, { reasons: ["kick"], remove: endpoint });
     const out = departure(deps, room, endpoint);
@@ -152,11 +154,11 @@ export async function kick(deps: RoomsDeps, caller: Caller, input: Input<"rooms.
 export async function changeRole(deps: RoomsDeps, caller: Caller, input: Input<"rooms.role">, options: ChangeOptions): Promise<Membership> {
   const { endpoint, role } = input;
   const after = await changeRoom(deps, caller, input.room, options, async (standing) => {
-    requireJoined(standing, "room.roles");
+    await requireJoined(deps, standing, "room.roles");
     const room = standing.room.value;
     const target = await memberOf(deps, room.id, endpoint);
     const may = endpoint === caller.endpoint || mayActOn(standing.member.value.role, target.value.role);
-    if (!may) throw new AppError("auth.forbidden", { permission: "room.roles", who: "A member of a higher role" });
+    if (!may) throw await lacking(deps, room.id, "room.roles", "A member of a higher role");
     if (target.value.role === "owner" && role !== "owner") await keepAnOwner(deps, room.id, endpoint);
     const epoch = await checkEpoch(deps.collections, caller, room, input.epoch, { reasons: ["role"], put: { endpoint, role } });
     const next = withEpoch(room, epoch, isoTime(deps.clock.now()));
@@ -176,7 +178,7 @@ const rekeyReasons: readonly EpochReason[] = ["rekey", "leave"];
 /** Renews the key for exactly the people who are in the room; those gone fall out of the record. */
 export async function rekey(deps: RoomsDeps, caller: Caller, input: Input<"rooms.rekey">, options: ChangeOptions): Promise<Membership> {
   const after = await changeRoom(deps, caller, input.room, options, async (standing) => {
-    requireJoined(standing, "room.send");
+    await requireJoined(deps, standing, "room.send");
     const room = standing.room.value;
     const epoch = await checkEpoch(deps.collections, caller, room, input.epoch, { reasons: rekeyReasons });
     const next = withEpoch(room, epoch, isoTime(deps.clock.now()));
@@ -186,20 +188,28 @@ export async function rekey(deps: RoomsDeps, caller: Caller, input: Input<"rooms
   return membershipView(deps, after);
 }
 
-export async function leave(deps: RoomsDeps, caller: Caller, input: Input<"rooms.leave">): Promise<void> {
-  await changeRoom(deps, caller, input.room, {}, async ({ room, member }) => {
-    if (member.value.role === "owner" && member.value.joined) await keepAnOwner(deps, room.value.id, caller.endpoint);
-    const out = departure(deps, room.value, caller.endpoint);
-    return { ...out, notices: goneNotices(deps, room.value, caller.endpoint) };
-  });
+/** Somebody goes: out of the rows and the access list at once; with the last one goes the room, which nobody could reach any more. */
+async function going(deps: RoomsDeps, room: Rec<RoomRow>, endpoint: EndpointId): Promise<{ decided: Decided; chore?: Chore }> {
+  const { id, epoch } = room.value;
+  const others = deps.index.membersOf(id).filter((member) => member !== endpoint);
+  const removed = { to: [endpoint], notice: { type: "room.removed", room: id } } as const;
+  const out = departure(deps, room.value, endpoint);
+  if ((await countUpTo(deps.collections.members, [id], 2)) > 1) {
+    return { decided: { ...out, notices: [{ to: others, notice: { type: "room.changed", room: id, epoch } }, removed] } };
+  }
+  const end = ending(deps, room);
+  return { decided: { writes: [...end.writes, ...out.writes], access: end.access, notices: [removed] }, chore: end.chore };
 }
 
-function goneNotices(deps: RoomsDeps, room: RoomRow, endpoint: EndpointId) {
-  const others = deps.index.membersOf(room.id).filter((member) => member !== endpoint);
-  return [
-    { to: others, notice: { type: "room.changed", room: room.id, epoch: room.epoch } as const },
-    { to: [endpoint], notice: { type: "room.removed", room: room.id } as const },
-  ];
+export async function leave(deps: RoomsDeps, caller: Caller, input: Input<"rooms.leave">): Promise<void> {
+  let chore: Chore | undefined;
+  await changeRoom(deps, caller, input.room, {}, async ({ room, member }) => {
+    if (member.value.role === "owner" && member.value.joined) await keepAnOwner(deps, room.value.id, caller.endpoint);
+    const gone = await going(deps, room, caller.endpoint);
+    chore = gone.chore;
+    return gone.decided;
+  });
+  if (chore) await deps.chores.runSoon(chore);
 }
 
 /** Takes a revoked person out of all its rooms, owner or not. Repeatable. */
@@ -207,17 +217,17 @@ export async function leaveAllRooms(deps: RoomsDeps, endpoint: EndpointId): Prom
   const { collections } = deps;
   for await (const row of everyRecord(collections.userRooms, [endpoint])) {
     const id = row.key[1] as RoomId;
+    let chore: Chore | undefined;
     await writeRoom(deps, id, async () => {
       const room = await collections.rooms.get([id]);
       const member = await collections.members.get(memberKey(id, endpoint));
       if (!room || !member) return undefined;
-      const out = departure(deps, room.value, endpoint);
-      return {
-        ...out,
-        writes: [collections.rooms.toPut([id], out.room, room.revision), ...out.writes],
-        notices: goneNotices(deps, room.value, endpoint),
-      };
+      const { decided, chore: due } = await going(deps, room, endpoint);
+      chore = due;
+      const put = decided.room ? [collections.rooms.toPut([id], decided.room, room.revision)] : [];
+      return { ...decided, writes: [...put, ...decided.writes] };
     });
+    if (chore) await deps.chores.runSoon(chore);
   }
 }
 

@@ -8,7 +8,8 @@ import { AppError, roomIdSchema, type EndpointId, type Room, type RoomId, type R
 import type { Rec, Store } from "@althing/store";
 import type { AccessIndex } from "../access-index.ts";
 import type { Acl } from "../acl.ts";
-import { requireInstance, requireRoom, type Caller } from "../caller.ts";
+import { authorizeRoom } from "@althing/policy";
+import { requireInstance, type Caller } from "../caller.ts";
 import type { Chores } from "../chores.ts";
 import type { Collections, MemberRow, RoomRow } from "../collections.ts";
 import type { BusConfig, BusLimits, Clock } from "../environment.ts";
@@ -16,6 +17,7 @@ import type { KeyedLock } from "../keyed-lock.ts";
 import type { Notices } from "../notices.ts";
 import type { RoomSubjects } from "../opaque-name.ts";
 import type { RoomStream } from "../room-stream.ts";
+import { everyRecord } from "../paging.ts";
 import type { RoomUsage } from "../room-usage.ts";
 
 export interface RoomsDeps {
@@ -57,9 +59,23 @@ export async function standingIn(collections: Collections, caller: Caller, ref: 
   return { room, member };
 }
 
-/** For whatever changes the room: the permission, and the invitation accepted. @throws {auth.forbidden} */
-export function requireJoined(standing: Standing, permission: RoomPermission): void {
-  requireRoom(standing.member.value.role, permission);
+/** What a missing right is refused with: where there is no owner, nobody can ever grant it, and the caller is told so. */
+export async function lacking(deps: RoomsDeps, room: RoomId, permission: RoomPermission, who: string): Promise<AppError> {
+  for await (const row of everyRecord(deps.collections.members, [room])) {
+    if (row.value.role === "owner") return new AppError("auth.forbidden", { permission, who });
+  }
+  return new AppError("room.ownerless");
+}
+
+/** The permission by role. @throws {auth.forbidden} {room.ownerless} */
+export async function requireRight(deps: RoomsDeps, standing: Standing, permission: RoomPermission): Promise<void> {
+  const decision = authorizeRoom(standing.member.value.role, permission);
+  if (!decision.allowed) throw await lacking(deps, standing.room.value.id, permission, decision.who);
+}
+
+/** For whatever changes the room: the permission, and the invitation accepted. @throws {auth.forbidden} {room.ownerless} */
+export async function requireJoined(deps: RoomsDeps, standing: Standing, permission: RoomPermission): Promise<void> {
+  await requireRight(deps, standing, permission);
   if (!standing.member.value.joined) throw new AppError("auth.forbidden", { permission, who: "Accepting the invitation first" });
 }
 

@@ -150,7 +150,7 @@ function announce(context: Context, { url, adminLink, data, ports }: Announcemen
   // A log file must never hold the link: only a person at a terminal sees it.
   if (host.stderr.isTTY === true)
     output.warn(
-      `\nbecome the first admin in the browser (works once, for one hour):\n  ${adminLink}\nor here: althing bootstrap --as FILE --handle NAME\n`,
+      `\nbecome the first admin in the browser (works once, for one hour):\n  ${adminLink}\nor here: ./althing bootstrap --as FILE --handle NAME\n`,
     );
-  else output.prose("no admin yet: althing bootstrap --as FILE --handle NAME makes one (the one-time link is shown on a terminal only)");
+  else output.prose("no admin yet: ./althing bootstrap --as FILE --handle NAME makes one (the one-time link is shown on a terminal only)");
 }

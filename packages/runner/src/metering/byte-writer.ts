@@ -45,11 +45,10 @@ export class ByteWriter {
     this.bytes[this.at++] = rest;
   }
 
-  /** Copies `source[start, end)`; makes its own room. */
-  copy(source: Uint8Array, start: number, end: number): void {
-    const count = end - start;
-    if (count <= 0) return;
-    this.room(count);
+  /** Copies `source[start, end)`; makes its own room, and for `more` bytes after it. */
+  copy(source: Uint8Array, start: number, end: number, more = 0): void {
+    const count = Math.max(end - start, 0);
+    this.room(count + more);
     if (count < 24) {
       const target = this.bytes;
       let at = this.at;
@@ -58,6 +57,14 @@ export class ByteWriter {
       this.bytes.set(source.subarray(start, end), this.at);
     }
     this.at += count;
+  }
+
+  /** Writes the `count` bytes at `start` of this buffer again. */
+  repeat(start: number, count: number): void {
+    const { bytes } = this;
+    let { at } = this;
+    for (let from = start; from < start + count; from++) bytes[at++] = bytes[from] as number;
+    this.at = at;
   }
 
   /** A length-prefixed part written by `body`, with the shortest length form. */

@@ -50,15 +50,12 @@ const stubBytes = new Uint8Array([
   // types: (i64) -> i64, () -> ()
   1, 9, 2, 0x60, 1, 0x7e, 1, 0x7e, 0x60, 0, 0,
   // imports: h.a (ask), h.w (wait), h.f (final answer)
-  2, 19, 3, 1, 0x68, 1, 0x61, 0, 0, 1, 0x68, 1, 0x77, 0, 1, 1, 0x68, 1, 0x66, 0, 0,
-  3, 2, 1, 0,
+  2, 19, 3, 1, 0x68, 1, 0x61, 0, 0, 1, 0x68, 1, 0x77, 0, 1, 1, 0x68, 1, 0x66, 0, 0, 3, 2, 1, 0,
   // export "r"
   7, 5, 1, 1, 0x72, 0, 3,
   // if ask() == 0: block try_table (catch_all 0) wait; final
-  10, 34, 1, 32, 1, 1, 0x7e,
-  0x20, 0, 0x10, 0, 0x22, 1, 0x50, 0x04, 0x40,
-  0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x10, 1, 0x0b, 0x0b,
-  0x20, 0, 0x10, 2, 0x0f, 0x0b, 0x20, 1, 0x0b,
+  10, 34, 1, 32, 1, 1, 0x7e, 0x20, 0, 0x10, 0, 0x22, 1, 0x50, 0x04, 0x40, 0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x10, 1, 0x0b, 0x0b, 0x20, 0,
+  0x10, 2, 0x0f, 0x0b, 0x20, 1, 0x0b,
 ]);
 
 let stubModule: WebAssembly.Module | undefined;
@@ -97,7 +94,7 @@ class Tank implements FuelTank {
     const counter = instance.exports[names.fuel] as WebAssembly.Global<"i64">;
     (instance.exports[names.refuel] as WebAssembly.Global).value = this.#refuel;
     this.#counters.push(counter);
-    const exports: Record<string, WebAssembly.ExportValue> = Object.create(null);
+    const exports: Record<string, WebAssembly.ExportValue> = Object.create(null) as Record<string, WebAssembly.ExportValue>;
     let start: (() => void) | undefined;
     for (const [name, value] of Object.entries(instance.exports)) {
       if (name === names.start) start = value as () => void;

@@ -54,6 +54,9 @@ export class FunctionEmitter {
   readonly #out: ByteWriter;
   readonly #injected: Injected;
   #inLocal = true;
+  /** Where the code of a check stands in the output already; it is the same throughout a function. */
+  #checkStart = 0;
+  #checkLength = 0;
   #fuel = 0;
   #size = 0;
   #result = 0;
@@ -70,6 +73,7 @@ export class FunctionEmitter {
   emit(scan: FunctionScan, bytes: Uint8Array, end: number, wrapper: Uint8Array): void {
     const out = this.#out;
     this.#inLocal = scan.hasLoops && !scan.handlesExceptions;
+    this.#checkLength = 0;
     const wrapped = scan.needsWrapper && this.#inLocal;
     this.#declareLocals(scan, bytes);
     const { at: offsets, kind: kinds, value: values, count } = scan.places;
@@ -78,9 +82,8 @@ export class FunctionEmitter {
       const kind = kinds[index] as number;
       if (kind === place.nothing) continue;
       const at = offsets[index] as number;
-      out.copy(bytes, from, at);
+      out.copy(bytes, from, at, roomForPlace);
       from = at;
-      out.room(roomForPlace);
       const value = values[index] as number;
       if (kind === place.label) {
         out.u32(value);
@@ -233,10 +236,13 @@ export class FunctionEmitter {
   /** Takes the condition from the stack and fills up the counter. */
   #check(): void {
     const out = this.#out;
+    if (this.#checkLength > 0) return out.repeat(this.#checkStart, this.#checkLength);
+    this.#checkStart = out.at;
     out.byte(op.if);
     out.byte(op.empty);
     this.#refuel();
     out.byte(op.end);
+    this.#checkLength = out.at - this.#checkStart;
   }
 
   #refuel(): void {

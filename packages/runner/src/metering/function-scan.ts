@@ -9,21 +9,15 @@
  *
  * The scan trusts that the engine validated the module, and still never leaves the body: a misread is a refusal.
  */
-import { ControlStack, frameKind } from "./control-stack.ts";
-import { Insertions, place } from "./insertions.ts";
-import { action, actions, features, gcBase, miscBase, opcodeCount, shape, shapes, simdBase } from "./opcodes.ts";
 import { ByteReader } from "./byte-reader.ts";
+import { ControlStack, frameKind } from "./control-stack.ts";
+import { allocationUnits, entryUnits, exceptionUnits, uncheckedUnits, unitsPerPage } from "./costs.ts";
+import { Insertions, place } from "./insertions.ts";
+import { Regions } from "./regions.ts";
+import { readOpcode, skipImmediates } from "./instructions.ts";
+import { action, actions, features, quick, shapes } from "./opcodes.ts";
 import { refuse } from "./refusal.ts";
-import { arrayHeaderBytes, skipHeapType, skipValueType, type TypeRow } from "./type-section.ts";
-
-/** Most units that may be charged on any path without a check. */
-export const uncheckedUnits = 10_000;
-/** Units for a page of 64 KiB given by memory.grow: one for sixteen bytes the system must clear. */
-export const unitsPerPage = 4_096;
-/** Units for a throw beside its values: an object of 88 bytes and 0.3 µs of the engine's runtime, measured, rounded up. */
-export const exceptionUnits = 512;
-/** Locals that cost nothing at function entry; eight of the further ones cost one unit, as the engine clears each. */
-export const freeLocals = 256;
+import { skipHeapType, skipValueType, type TypeRow } from "./type-section.ts";
 
 /** What the scan needs to know of the module around the function. */
 export interface ModuleFacts {
@@ -38,6 +32,7 @@ export interface ModuleFacts {
 
 export class FunctionScan {
   readonly places = new Insertions();
+  readonly #regions = new Regions(this.places);
   readonly seenFeatures = new Uint8Array(16);
   /** First byte after the declarations of locals. */
   codeStart = 0;
@@ -59,13 +54,6 @@ export class FunctionScan {
   #reader = new ByteReader(new Uint8Array(0));
   #bytes: Uint8Array = new Uint8Array(0);
   #reachable = true;
-  #region = 0;
-  #cost = 0;
-  #unchecked = 0;
-  /** Has the local been outdated by a call? */
-  #stale = false;
-  /** Does the global have what the local has, or newer? */
-  #flushed = false;
 
   constructor(facts: ModuleFacts) {
     this.#facts = facts;
@@ -80,14 +68,12 @@ export class FunctionScan {
     this.#reader = new ByteReader(bytes, start, end);
     this.places.count = 0;
     this.handlesExceptions = this.needsWrapper = this.needsSize = this.needsGrow = false;
-    this.hasLoops = this.#stale = this.#flushed = false;
+    this.hasLoops = false;
     this.#control.clear();
     this.#readLocals(signature);
     this.#control.push(frameKind.function, true, 0, this.#facts.maxNesting);
     this.#reachable = true;
-    this.#unchecked = 0;
-    this.#region = this.places.add(this.codeStart, place.entry, 0);
-    this.#cost = 1 + (Math.max(0, this.locals - freeLocals) >> 3);
+    this.#regions.begin(this.codeStart, entryUnits(this.locals));
     this.#walk(end);
     if (this.#reader.at !== end) refuse("malformed", `a function ends at ${this.#reader.at}, not at ${end}`);
   }
@@ -105,74 +91,41 @@ export class FunctionScan {
     this.codeStart = reader.at;
   }
 
-  /** The loop over instructions; the common shapes are stepped over here, without a call. */
+  /** The loop over instructions; the common ones are stepped over here, without a call. */
   #walk(end: number): void {
     const reader = this.#reader;
     const bytes = this.#bytes;
     let at = reader.at;
+    let plain = 0;
+    this.seenFeatures[0] = 1;
     while (at < end) {
-      const start = at;
-      let code = bytes[at++] as number;
-      if (code >= 0xfb) {
-        reader.at = start;
-        code = this.#prefixed();
-        at = reader.at;
-      }
-      this.instructions++;
-      const what = actions[code] as number;
-      this.seenFeatures[features[code] as number] = 1;
-      if (what === action.plain) {
-        const form = shapes[code] as number;
-        if (form === shape.index) {
-          while ((bytes[at++] as number) >= 0x80);
-        } else if (form !== shape.none) {
-          reader.at = at;
-          this.#skipImmediates(form);
-          at = reader.at;
-        }
-        this.#cost++;
-      } else {
+      const code = bytes[at] as number;
+      const form = quick[code] as number;
+      if (form === 0 || (form === 3 && (bytes[at + 1] as number) >= 0x40)) {
+        this.#regions.cost += plain;
+        this.instructions += plain + 1;
+        plain = 0;
         reader.at = at;
-        this.#act(what, code, start);
+        this.#step(at);
         at = reader.at;
         if (this.#control.depth === 0) return;
+        continue;
       }
+      at += form === 3 ? 2 : 1;
+      if (form !== 1) while ((bytes[at++] as number) >= 0x80);
+      plain++;
     }
     refuse("malformed", `a function does not end before ${end}`);
   }
 
-  #prefixed(): number {
-    const reader = this.#reader;
-    const prefix = reader.byte();
-    const number = reader.u32();
-    if (prefix === 0xfb && number <= 30) return gcBase + number;
-    if (prefix === 0xfc && number <= 17) return miscBase + number;
-    if (prefix === 0xfd && simdBase + number < opcodeCount) return simdBase + number;
-    const name = `0x${prefix.toString(16)} 0x${number.toString(16)}`;
-    if (prefix === 0xfe) return refuse("feature.atomics", `atomic instruction ${name}`);
-    if (prefix === 0xfb && number >= 32 && number <= 38) return refuse("feature.custom-descriptors", `instruction ${name}`);
-    return refuse("opcode.unknown", `instruction ${name}`);
-  }
-
-  #skipImmediates(form: number): void {
-    const reader = this.#reader;
-    if (form === shape.index) reader.skipInteger();
-    else if (form === shape.twoIndices) {
-      reader.skipInteger();
-      reader.skipInteger();
-    } else if (form === shape.memory || form === shape.memoryLane) {
-      if ((reader.u32() & 0x40) !== 0) reader.skipInteger();
-      reader.skipInteger();
-      if (form === shape.memoryLane) reader.skip(1);
-    } else if (form === shape.bytes1) reader.skip(1);
-    else if (form === shape.bytes4) reader.skip(4);
-    else if (form === shape.bytes8) reader.skip(8);
-    else if (form === shape.bytes16) reader.skip(16);
-    else if (form === shape.heapType) skipHeapType(reader);
-    else if (form === shape.valueTypes) {
-      const count = reader.u32();
-      for (let index = 0; index < count; index++) skipValueType(reader);
-    } else refuse("malformed", `immediates of form ${form} at ${reader.at}`);
+  /** One instruction of any kind. */
+  #step(start: number): void {
+    const code = readOpcode(this.#reader);
+    const what = actions[code] as number;
+    this.seenFeatures[features[code] as number] = 1;
+    if (what !== action.plain) return this.#act(what, code, start);
+    skipImmediates(this.#reader, shapes[code] as number);
+    this.#regions.cost++;
   }
 
   #act(what: number, code: number, start: number): void {
@@ -211,10 +164,10 @@ export class FunctionScan {
       case action.throwRef:
         return this.#leave(start, 1);
       case action.call:
-        this.#skipImmediates(shapes[code] as number);
+        skipImmediates(this.#reader, shapes[code] as number);
         return this.#call(start);
       case action.tailCall:
-        this.#skipImmediates(shapes[code] as number);
+        skipImmediates(this.#reader, shapes[code] as number);
         return this.#leave(start, 1);
       case action.refused:
         if (code >= 0xe0 && code <= 0xe6) return refuse("feature.stack-switching", `opcode 0x${code.toString(16)}`);
@@ -224,67 +177,20 @@ export class FunctionScan {
     }
   }
 
-  // --- regions ---
-
-  #startRegion(kind: number): void {
-    this.#region = this.places.add(this.#reader.at, kind, 0);
-    this.#cost = 0;
-    this.#flushed = false;
-  }
-
-  /** Before the instruction at `at` the local must be up to date. */
-  #freshen(at: number): void {
-    if (!this.#stale) return;
-    this.places.add(at, place.reload, 0);
-    this.#stale = false;
-  }
-
-  /** Before the instruction at `at` the global must be up to date. */
-  #flush(at: number, kind: number = place.flush): void {
-    if (!this.#flushed) this.places.add(at, kind, 0);
-  }
-
-  /** Ends the region before or with the instruction at `at`: fixes its cost and decides whether its start must check. */
-  #endRegion(at: number): void {
-    const { places } = this;
-    this.#freshen(at);
-    const index = this.#region;
-    const kind = places.kind[index] as number;
-    const cost = this.#cost;
-    places.value[index] = cost;
-    this.#cost = 0;
-    if (kind === place.entry || kind === place.check) {
-      this.#unchecked = 0;
-      return;
-    }
-    this.#unchecked += cost;
-    if (cost > 0 && this.#unchecked > uncheckedUnits) {
-      places.kind[index] = kind === place.charge ? place.check : place.reloadCheck;
-      this.#unchecked = 0;
-    }
-  }
+  // --- leaving ---
 
   #leave(start: number, cost: number): void {
     if (!this.#reachable) return;
-    this.#cost += cost;
-    if (this.#flushed) this.#stale = false;
-    this.#endRegion(start);
-    this.#flush(start);
+    this.#regions.cost += cost;
+    this.#regions.leave(start, place.flush);
     this.#reachable = false;
   }
 
   #call(start: number): void {
     this.#control.disqualifyLoop();
     if (!this.#reachable) return;
-    this.#cost++;
-    if (this.#facts.splitAtCalls) {
-      this.#endRegion(start);
-      this.#flush(start);
-      this.#startRegion(place.reload);
-      return;
-    }
-    this.#flush(start);
-    this.#flushed = this.#stale = true;
+    this.#regions.cost++;
+    this.#regions.call(start, this.#reader.at, this.#facts.splitAtCalls);
   }
 
   #throw(start: number): void {
@@ -313,40 +219,40 @@ export class FunctionScan {
   }
 
   #push(kind: number): void {
-    this.#control.push(kind, this.#reachable, this.#unchecked, this.#facts.maxNesting);
+    this.#control.push(kind, this.#reachable, this.#regions.unchecked, this.#facts.maxNesting);
   }
 
   #loop(start: number): void {
     const inputs = this.#readBlockType();
     if (!this.#reachable) return this.#push(frameKind.loop);
     this.hasLoops = true;
-    this.#endRegion(start);
+    this.#regions.end(start);
     const mark = this.places.add(start, place.nothing, start + 1);
     this.#push(frameKind.loop);
     this.#control.markLoop(mark, inputs === 0);
-    this.#startRegion(place.check);
+    this.#regions.start(this.#reader.at, place.check);
   }
 
   #if(start: number): void {
     if (this.#reachable) {
-      this.#cost++;
-      this.#endRegion(start);
+      this.#regions.cost++;
+      this.#regions.end(start);
     }
     this.#push(frameKind.if);
-    if (this.#reachable) this.#startRegion(place.charge);
+    if (this.#reachable) this.#regions.start(this.#reader.at, place.charge);
   }
 
   /** At else and catch: the arm before is done, the next begins with the state at the opening. */
   #otherArm(kind: number, start: number): void {
     const control = this.#control;
     if (control.wasReachable() && this.#reachable) {
-      this.#endRegion(start);
-      control.joinHere(this.#unchecked);
+      this.#regions.end(start);
+      control.joinHere(this.#regions.unchecked);
     }
     control.setKind(kind);
     this.#reachable = control.wasReachable();
-    this.#unchecked = kind === frameKind.catch ? uncheckedUnits + 1 : control.uncheckedAtStart();
-    if (this.#reachable) this.#startRegion(place.charge);
+    this.#regions.unchecked = kind === frameKind.catch ? uncheckedUnits + 1 : control.uncheckedAtStart();
+    if (this.#reachable) this.#regions.start(this.#reader.at, place.charge);
   }
 
   #end(start: number): void {
@@ -360,7 +266,7 @@ export class FunctionScan {
     const implicitArm = kind === frameKind.if;
     const isJoin = control.isTarget() || implicitArm;
     if (kind === frameKind.function) {
-      if (this.#reachable) this.#endFunction(start);
+      if (this.#reachable) this.#regions.leave(start, place.flushUnlessWrapped, this.needsWrapper);
       control.pop();
       return;
     }
@@ -371,21 +277,12 @@ export class FunctionScan {
     let unchecked = control.uncheckedAtJoin();
     if (implicitArm) unchecked = Math.max(unchecked, control.uncheckedAtStart());
     if (this.#reachable) {
-      this.#endRegion(start);
-      unchecked = Math.max(unchecked, this.#unchecked);
+      this.#regions.end(start);
+      unchecked = Math.max(unchecked, this.#regions.unchecked);
     }
     control.pop();
     this.#reachable = true;
-    this.#stale = false;
-    this.#unchecked = unchecked;
-    this.#startRegion(place.charge);
-  }
-
-  /** A body that is wrapped flushes at the end of the wrapper, and needs the local for it. */
-  #endFunction(start: number): void {
-    if (this.#flushed && !this.needsWrapper) this.#stale = false;
-    this.#endRegion(start);
-    this.#flush(start, place.flushUnlessWrapped);
+    this.#regions.join(this.#reader.at, unchecked);
   }
 
   /**
@@ -413,8 +310,8 @@ export class FunctionScan {
     const reader = this.#reader;
     const live = this.#reachable;
     if (live) {
-      this.#cost++;
-      this.#endRegion(start);
+      this.#regions.cost++;
+      this.#regions.end(start);
     }
     if (what === action.branchTable) return this.#branchTable(start, live);
     if (what === action.branchCast) reader.skip(1);
@@ -431,7 +328,7 @@ export class FunctionScan {
       skipHeapType(reader);
     }
     if (!live) return;
-    if (conditional) this.#startRegion(place.charge);
+    if (conditional) this.#regions.start(this.#reader.at, place.charge);
     else this.#reachable = false;
   }
 
@@ -450,7 +347,7 @@ export class FunctionScan {
 
   /** Notes a branch; answers whether it leaves the function. */
   #branchTo(depth: number): boolean {
-    return this.#control.branchTo(depth, this.#unchecked) === frameKind.function;
+    return this.#control.branchTo(depth, this.#regions.unchecked) === frameKind.function;
   }
 
   // --- exceptions ---
@@ -461,7 +358,7 @@ export class FunctionScan {
     this.#control.disqualifyLoop();
     if (what === action.try) {
       this.#readBlockType();
-      if (this.#reachable) this.#cost++;
+      if (this.#reachable) this.#regions.cost++;
       return this.#push(frameKind.try);
     }
     if (what === action.tryTable) return this.#tryTable();
@@ -476,7 +373,7 @@ export class FunctionScan {
   #tryTable(): void {
     const reader = this.#reader;
     this.#readBlockType();
-    if (this.#reachable) this.#cost++;
+    if (this.#reachable) this.#regions.cost++;
     const count = reader.u32();
     for (let index = 0; index < count; index++) {
       if (reader.byte() < 2) reader.skipInteger();
@@ -492,46 +389,33 @@ export class FunctionScan {
   #chargedBySize(what: number, code: number, start: number): void {
     const reader = this.#reader;
     const at = reader.at;
-    const type = what === action.structNew || what === action.arrayNew || what === action.arrayNewFixed ? this.#facts.types[reader.u32()] : undefined;
-    reader.at = at;
-    this.#skipFor(code);
+    skipImmediates(reader, shapes[code] as number);
     if (!this.#reachable) return;
-    this.#cost++;
+    this.#regions.cost++;
     if (what === action.sized) return this.#bySize(start, 1);
     if (what === action.memoryGrow) return this.#grow(start, unitsPerPage);
     if (what === action.tableGrow) return this.#grow(start, 1);
-    if (type === undefined) return refuse("malformed", `no type for the allocation at ${start}`);
-    if (what === action.structNew) {
-      this.#cost += type.bytes;
-      return;
-    }
-    this.#cost += arrayHeaderBytes;
-    if (what === action.arrayNew) return this.#bySize(start, type.bytes);
+    const { at: after } = reader;
     reader.at = at;
-    reader.skipInteger();
-    this.#cost += reader.u32() * type.bytes;
-  }
-
-  #skipFor(code: number): void {
-    this.#skipImmediates(shapes[code] as number);
+    const type = this.#facts.types[reader.u32()];
+    if (type === undefined) return refuse("malformed", `no type for the allocation at ${start}`);
+    this.#regions.cost += allocationUnits(what, type, reader);
+    reader.at = after;
+    if (what === action.arrayNew) this.#bySize(start, type.bytes);
   }
 
   #bySize(start: number, units: number): void {
     this.needsSize = true;
     this.#control.disqualifyLoop();
-    this.#freshen(start);
-    this.#flushed = false;
+    this.#regions.chargeOutside(start);
     this.places.add(start, place.bySize, units);
-    this.#unchecked = 0;
   }
 
   #grow(start: number, units: number): void {
     this.needsSize = this.needsGrow = true;
     this.#control.disqualifyLoop();
-    this.#freshen(start);
-    this.#flushed = false;
+    this.#regions.chargeOutside(start);
     this.places.add(start, place.growBefore, 0);
     this.places.add(this.#reader.at, place.growAfter, units);
-    this.#unchecked = 0;
   }
 }

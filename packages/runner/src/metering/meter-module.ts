@@ -72,10 +72,22 @@ function wrapperType(layout: ModuleLayout, parts: RefuelParts, typeIndex: number
 }
 
 /** @returns `undefined` when a handler was found and `splitAtCalls` is not set */
-function rewriteCode(layout: ModuleLayout, limits: MeterLimits, parts: RefuelParts, injected: Injected, splitAtCalls: boolean): CodeResult | undefined {
+function rewriteCode(
+  layout: ModuleLayout,
+  limits: MeterLimits,
+  parts: RefuelParts,
+  injected: Injected,
+  splitAtCalls: boolean,
+): CodeResult | undefined {
   const span = layout.sections.get(sectionId.code);
   const out = new ByteWriter(span === undefined ? 64 : Math.ceil((span.end - span.start) * 1.5) + 1024);
-  const scan = new FunctionScan({ types: layout.types, tags: layout.tags, maxNesting: limits.maxNesting, maxLocals: limits.maxLocals, splitAtCalls });
+  const scan = new FunctionScan({
+    types: layout.types,
+    tags: layout.tags,
+    maxNesting: limits.maxNesting,
+    maxLocals: limits.maxLocals,
+    splitAtCalls,
+  });
   const emitter = new FunctionEmitter(out, injected);
   const defined = layout.functions.length - layout.importedFunctions;
   out.u32(defined + 1);
@@ -85,7 +97,8 @@ function rewriteCode(layout: ModuleLayout, limits: MeterLimits, parts: RefuelPar
     for (let index = 0; index < defined; index++) {
       const size = reader.u32();
       const start = reader.at;
-      if (size > limits.maxFunctionBytes) refuse("limit.function-bytes", `function ${index} has ${size} bytes, more than ${limits.maxFunctionBytes}`);
+      if (size > limits.maxFunctionBytes)
+        refuse("limit.function-bytes", `function ${index} has ${size} bytes, more than ${limits.maxFunctionBytes}`);
       reader.skip(size);
       const typeIndex = layout.functions[layout.importedFunctions + index] as number;
       const signature = layout.types[typeIndex];
@@ -95,7 +108,8 @@ function rewriteCode(layout: ModuleLayout, limits: MeterLimits, parts: RefuelPar
       const wrapper = scan.needsWrapper ? wrapperType(layout, parts, typeIndex) : new Uint8Array(0);
       const before = out.at;
       out.sized(Math.ceil(size * 1.4), () => emitter.emit(scan, layout.bytes, start + size, wrapper));
-      if (out.at - before - 5 > limits.maxFunctionBytes) refuse("limit.function-bytes", `function ${index} has more than ${limits.maxFunctionBytes} bytes with metering`);
+      if (out.at - before - 5 > limits.maxFunctionBytes)
+        refuse("limit.function-bytes", `function ${index} has more than ${limits.maxFunctionBytes} bytes with metering`);
     }
     if (reader.at !== span.end) refuse("malformed", "bytes after the last function");
   }

@@ -11,7 +11,22 @@ import type { MeterLimits } from "./options.ts";
 import { refuse } from "./refusal.ts";
 import { readTypeSection, skipValueType, type TypeRow } from "./type-section.ts";
 
-export const sectionId = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, global: 6, export: 7, start: 8, element: 9, code: 10, data: 11, dataCount: 12, tag: 13 } as const;
+export const sectionId = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
 
 /** Sections of a module in the order in which they stand in a binary, custom ones apart. */
 export const sectionOrder = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11] as const;

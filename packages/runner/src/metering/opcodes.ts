@@ -207,3 +207,14 @@ defineVariablesMemoryNumbers();
 defineGc();
 defineMisc();
 defineSimd();
+
+/**
+ * For the scan's inner loop, by first byte: instructions of the first version of WebAssembly that cost one unit and have no
+ * immediate (1), one integer (2), or an alignment and an offset (3); 0 for all others.
+ */
+export const quick = new Uint8Array(256);
+for (let code = 0; code < quick.length; code++) {
+  if (actions[code] !== action.plain || features[code] !== 0) continue;
+  const form = shapes[code];
+  quick[code] = form === shape.none ? 1 : form === shape.index ? 2 : form === shape.memory ? 3 : 0;
+}
