@@ -42,7 +42,10 @@ function runOne(name) {
   const begunMs = performance.now();
   return new Promise((resolve) => {
     let text = "";
-    const child = spawn(projectNode, ["--disable-warning=ExperimentalWarning", join(folder, `${name}.ts`)], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(projectNode, ["--disable-warning=ExperimentalWarning", join(folder, `${name}.ts`)], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     child.stdout.setEncoding("utf8").on("data", (/** @type {string} */ chunk) => {
       text += chunk;
@@ -65,7 +68,9 @@ function missedRows(result) {
   const rows = result?.["rows"];
   const list = Array.isArray(rows) ? rows : typeof rows === "object" && rows !== null ? Object.values(rows) : [];
   return list
-    .filter((row) => typeof row === "object" && row !== null && (("ok" in row && row.ok === false) || ("missed" in row && row.missed === true)))
+    .filter(
+      (row) => typeof row === "object" && row !== null && (("ok" in row && row.ok === false) || ("missed" in row && row.missed === true)),
+    )
     .map((row) => String(row.name ?? row.what ?? "a row"));
 }
 
@@ -82,13 +87,23 @@ function reason({ status, result }) {
 /** @param {Outcome} outcome */
 function write(outcome) {
   const machine = { cpu: cpus()[0]?.model ?? "", cores: availableParallelism(), memoryBytes: totalmem(), load: loadavg() };
-  const record = { at: new Date().toISOString(), met: met(outcome), status: outcome.status, seconds: outcome.seconds, machine, result: outcome.result ?? null };
+  const record = {
+    at: new Date().toISOString(),
+    met: met(outcome),
+    status: outcome.status,
+    seconds: outcome.seconds,
+    machine,
+    result: outcome.result ?? null,
+  };
   writeFileSync(join(resultsFolder, `${outcome.name}.json`), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 /** @param {readonly string[]} wanted @throws {SetupError} a name that is no bench */
 function chosen(wanted) {
-  const all = readdirSync(folder).filter((file) => file.endsWith(".ts")).map((file) => basename(file, ".ts")).sort();
+  const all = readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => basename(file, ".ts"))
+    .sort();
   const names = wanted.map((name) => basename(name, ".ts"));
   const unknown = names.filter((name) => !all.includes(name));
   if (unknown.length > 0) throw new SetupError(`no bench ${unknown.join(", ")}; there are ${all.join(", ")}`);

@@ -22,7 +22,11 @@ export function startChromium(): Promise<Browser> {
 }
 
 /** A page in a profile of its own, or in one that is there. */
-export async function openWatchedPage(browser: Browser, options: BrowserContextOptions = {}, shared?: BrowserContext): Promise<WatchedPage> {
+export async function openWatchedPage(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+  shared?: BrowserContext,
+): Promise<WatchedPage> {
   const context = shared ?? (await browser.newContext({ reducedMotion: "reduce", ...options }));
   const page = await context.newPage();
   const faults: string[] = [];
@@ -30,7 +34,8 @@ export async function openWatchedPage(browser: Browser, options: BrowserContextO
   await page.addInitScript(() => {
     const note: unknown = Reflect.get(globalThis, "noteViolation");
     document.addEventListener("securitypolicyviolation", (event) => {
-      if (typeof note === "function") note(`${event.violatedDirective} ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber} ${event.sample}`);
+      if (typeof note === "function")
+        note(`${event.violatedDirective} ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber} ${event.sample}`);
     });
   });
   page.on("pageerror", (error) => void faults.push(`error: ${error.message}`));

@@ -16,7 +16,10 @@ export async function tabTo(page: Page, text: string): Promise<void> {
     await page.keyboard.press("Tab");
     const focused = await page.evaluate(() => {
       const active = document.activeElement;
-      const labels = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement ? [...(active.labels ?? [])].map((label) => label.textContent) : [];
+      const labels =
+        active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement
+          ? [...(active.labels ?? [])].map((label) => label.textContent)
+          : [];
       return [active?.textContent ?? "", ...labels];
     });
     if (focused.includes(text)) return;
@@ -54,7 +57,13 @@ export const claimWay: Way = { title: "Claim this instance", submit: "Become adm
 export const joinWay: Way = { title: "You are invited", submit: "Join" };
 
 /** From the link to the welcome, with a new identity. @returns its recovery phrase */
-export async function enterWithNewIdentity(page: Page, link: string, handle: string, way: Way, onStep: OnStep = async () => undefined): Promise<string> {
+export async function enterWithNewIdentity(
+  page: Page,
+  link: string,
+  handle: string,
+  way: Way,
+  onStep: OnStep = async () => undefined,
+): Promise<string> {
   await page.goto(link);
   await atHeading(page, way.title);
   await onStep("1-start");
@@ -65,7 +74,8 @@ export async function enterWithNewIdentity(page: Page, link: string, handle: str
   await pressButton(page, "I have written them down");
   await atHeading(page, "Check what you wrote");
   await onStep("3-check");
-  for (const label of await page.locator("form label").allTextContents()) await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
+  for (const label of await page.locator("form label").allTextContents())
+    await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
   await page.keyboard.press("Enter");
   await atHeading(page, "Choose a handle");
   await onStep("4-handle");

@@ -32,7 +32,9 @@ async function expectAccessible(page: Page): Promise<void> {
     // The scheme changes colours and nothing else, so everything else is looked at once.
     const axe = new AxeBuilder({ page });
     const { violations } = await (colorScheme === "light" ? axe : axe.withRules(["color-contrast"])).analyze();
-    expect(violations.map(({ id, nodes }) => `${colorScheme}: ${id} at ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+    expect(violations.map(({ id, nodes }) => `${colorScheme}: ${id} at ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
+      [],
+    );
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow, "nothing is wider than the screen").toBe(0);
@@ -60,23 +62,27 @@ describe("the page at /", () => {
     await watched.close();
   });
 
-  test("the holder of the link becomes admin by keyboard alone; the words are shown once, the token leaves the address at once", { timeout: 40_000 }, async () => {
-    admin = await openWatchedPage(browser);
-    const { page } = admin;
-    const sent: string[] = [];
-    page.on("request", (request) => sent.push(`${request.url()} ${request.postData() ?? ""}`));
-    adminPhrase = await enterWithNewIdentity(page, instance.adminLink ?? "", "alice", claimWay, async (step) => {
-      await expectAccessible(page);
-      if (step === "1-start") expect(new URL(page.url()).hash).toBe("");
-    });
-    expect(adminPhrase.split(" ")).toHaveLength(12);
-    const token = /=([\w-]{43})$/.exec(instance.adminLink ?? "")?.[1] ?? "no token";
-    expect(sent.filter((request) => request.split(" ")[0]?.includes(token))).toEqual([]);
-    expect(sent.filter((request) => request.includes(adminPhrase.split(" ").slice(0, 3).join(" ")))).toEqual([]);
-    expect(await page.content()).not.toContain(adminPhrase.split(" ").slice(0, 2).join(" "));
-    expect(await wordsShown(page)).toEqual([]);
-    expect(admin.faults).toEqual([]);
-  });
+  test(
+    "the holder of the link becomes admin by keyboard alone; the words are shown once, the token leaves the address at once",
+    { timeout: 40_000 },
+    async () => {
+      admin = await openWatchedPage(browser);
+      const { page } = admin;
+      const sent: string[] = [];
+      page.on("request", (request) => sent.push(`${request.url()} ${request.postData() ?? ""}`));
+      adminPhrase = await enterWithNewIdentity(page, instance.adminLink ?? "", "alice", claimWay, async (step) => {
+        await expectAccessible(page);
+        if (step === "1-start") expect(new URL(page.url()).hash).toBe("");
+      });
+      expect(adminPhrase.split(" ")).toHaveLength(12);
+      const token = /=([\w-]{43})$/.exec(instance.adminLink ?? "")?.[1] ?? "no token";
+      expect(sent.filter((request) => request.split(" ")[0]?.includes(token))).toEqual([]);
+      expect(sent.filter((request) => request.includes(adminPhrase.split(" ").slice(0, 3).join(" ")))).toEqual([]);
+      expect(await page.content()).not.toContain(adminPhrase.split(" ").slice(0, 2).join(" "));
+      expect(await wordsShown(page)).toEqual([]);
+      expect(admin.faults).toEqual([]);
+    },
+  );
 
   test("a reload keeps the identity, and shows no words", async () => {
     const { page } = admin;
@@ -95,7 +101,8 @@ describe("the page at /", () => {
     await pressButton(page, "Create my identity");
     const words = await wordsShown(page);
     await pressButton(page, "I have written them down");
-    for (const label of await page.locator("form label").allTextContents()) await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
+    for (const label of await page.locator("form label").allTextContents())
+      await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
     await page.keyboard.press("Enter");
     await typeInto(page, "Your handle", "mallory");
     await page.keyboard.press("Enter");
@@ -105,71 +112,80 @@ describe("the page at /", () => {
     await watched.close();
   });
 
-  test("somebody invited joins on a phone; a wrong word and a taken handle are said where they were typed", { timeout: 40_000 }, async () => {
-    const watched = await openWatchedPage(browser, phone);
-    const { page } = watched;
-    await page.goto(await invitation());
-    await atHeading(page, "You are invited");
-    await pressButton(page, "Create my identity");
-    const words = await wordsShown(page);
-    await expectAccessible(page);
-    await pressButton(page, "I have written them down");
-    const labels = await page.locator("form label").allTextContents();
-    for (const label of labels) await typeInto(page, label, "wrong");
-    await page.keyboard.press("Enter");
-    await page.getByRole("alert").filter({ hasText: "is another one" }).waitFor();
-    await expectAccessible(page);
-    await page.reload();
-    await atHeading(page, "A ground for communities");
-    await page.goto(await invitation());
-    await atHeading(page, "You are invited");
-    await pressButton(page, "Create my identity");
-    expect(await wordsShown(page), "nothing was kept of the words that were not confirmed").not.toEqual(words);
-    const phrase = await wordsShown(page);
-    await pressButton(page, "I have written them down");
-    for (const label of await page.locator("form label").allTextContents()) await typeInto(page, label, phrase[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
-    await page.keyboard.press("Enter");
-    await typeInto(page, "Your handle", "alice");
-    await page.keyboard.press("Enter");
-    await page.getByRole("alert").filter({ hasText: "was given before" }).waitFor();
-    await typeInto(page, "Your handle", "bob");
-    await pressButton(page, joinWay.submit);
-    await atHeading(page, "Welcome, bob");
-    await expectAccessible(page);
-    expect(watched.faults.filter((fault) => !/status of 409/.test(fault))).toEqual([]);
-    await watched.close();
-  });
+  test(
+    "somebody invited joins on a phone; a wrong word and a taken handle are said where they were typed",
+    { timeout: 40_000 },
+    async () => {
+      const watched = await openWatchedPage(browser, phone);
+      const { page } = watched;
+      await page.goto(await invitation());
+      await atHeading(page, "You are invited");
+      await pressButton(page, "Create my identity");
+      const words = await wordsShown(page);
+      await expectAccessible(page);
+      await pressButton(page, "I have written them down");
+      const labels = await page.locator("form label").allTextContents();
+      for (const label of labels) await typeInto(page, label, "wrong");
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").filter({ hasText: "is another one" }).waitFor();
+      await expectAccessible(page);
+      await page.reload();
+      await atHeading(page, "A ground for communities");
+      await page.goto(await invitation());
+      await atHeading(page, "You are invited");
+      await pressButton(page, "Create my identity");
+      expect(await wordsShown(page), "nothing was kept of the words that were not confirmed").not.toEqual(words);
+      const phrase = await wordsShown(page);
+      await pressButton(page, "I have written them down");
+      for (const label of await page.locator("form label").allTextContents())
+        await typeInto(page, label, phrase[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
+      await page.keyboard.press("Enter");
+      await typeInto(page, "Your handle", "alice");
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").filter({ hasText: "was given before" }).waitFor();
+      await typeInto(page, "Your handle", "bob");
+      await pressButton(page, joinWay.submit);
+      await atHeading(page, "Welcome, bob");
+      await expectAccessible(page);
+      expect(watched.faults.filter((fault) => !/status of 409/.test(fault))).toEqual([]);
+      await watched.close();
+    },
+  );
 
-  test("a second device restores with the words: without a link, and with an invitation, which is not spent", { timeout: 40_000 }, async () => {
-    const second = await openWatchedPage(browser, phone);
-    await second.page.goto(instance.url);
-    await pressButton(second.page, "I have a recovery phrase");
-    await atHeading(second.page, "Restore your identity");
-    await expectAccessible(second.page);
-    await typeInto(second.page, "Recovery phrase, twelve words", "these are not the words");
-    await pressButton(second.page, "Restore");
-    await second.page.getByRole("alert").filter({ hasText: "no recovery phrase" }).waitFor();
-    await typeInto(second.page, "Recovery phrase, twelve words", `  ${adminPhrase.toUpperCase().replaceAll(" ", "  ")}  `);
-    await pressButton(second.page, "Restore");
-    await atHeading(second.page, "You are alice");
-    expect(await second.page.content()).not.toContain(adminPhrase);
-    expect(second.faults).toEqual([]);
-    await second.close();
+  test(
+    "a second device restores with the words: without a link, and with an invitation, which is not spent",
+    { timeout: 40_000 },
+    async () => {
+      const second = await openWatchedPage(browser, phone);
+      await second.page.goto(instance.url);
+      await pressButton(second.page, "I have a recovery phrase");
+      await atHeading(second.page, "Restore your identity");
+      await expectAccessible(second.page);
+      await typeInto(second.page, "Recovery phrase, twelve words", "these are not the words");
+      await pressButton(second.page, "Restore");
+      await second.page.getByRole("alert").filter({ hasText: "no recovery phrase" }).waitFor();
+      await typeInto(second.page, "Recovery phrase, twelve words", `  ${adminPhrase.toUpperCase().replaceAll(" ", "  ")}  `);
+      await pressButton(second.page, "Restore");
+      await atHeading(second.page, "You are alice");
+      expect(await second.page.content()).not.toContain(adminPhrase);
+      expect(second.faults).toEqual([]);
+      await second.close();
 
-    const link = await invitation();
-    const third = await openWatchedPage(browser);
-    await third.page.goto(link);
-    await pressButton(third.page, "I have a recovery phrase");
-    await typeInto(third.page, "Recovery phrase, twelve words", adminPhrase);
-    await pressButton(third.page, "Restore");
-    await atHeading(third.page, "Welcome, alice");
-    expect(third.faults).toEqual([]);
-    await third.close();
-    const newcomer = await openWatchedPage(browser);
-    await enterWithNewIdentity(newcomer.page, link, "carol", joinWay);
-    expect(newcomer.faults).toEqual([]);
-    await newcomer.close();
-  });
+      const link = await invitation();
+      const third = await openWatchedPage(browser);
+      await third.page.goto(link);
+      await pressButton(third.page, "I have a recovery phrase");
+      await typeInto(third.page, "Recovery phrase, twelve words", adminPhrase);
+      await pressButton(third.page, "Restore");
+      await atHeading(third.page, "Welcome, alice");
+      expect(third.faults).toEqual([]);
+      await third.close();
+      const newcomer = await openWatchedPage(browser);
+      await enterWithNewIdentity(newcomer.page, link, "carol", joinWay);
+      expect(newcomer.faults).toEqual([]);
+      await newcomer.close();
+    },
+  );
 
   test("an instance that does not answer is said, and nothing breaks", async () => {
     const watched = await openWatchedPage(browser);

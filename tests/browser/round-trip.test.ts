@@ -3,7 +3,16 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { claimInstance, createClient, identityFromPhrase, joinInstance, newRecoveryPhrase, openMemoryState, type AlthingClient, type RoomHandle } from "@althing/client";
+import {
+  claimInstance,
+  createClient,
+  identityFromPhrase,
+  joinInstance,
+  newRecoveryPhrase,
+  openMemoryState,
+  type AlthingClient,
+  type RoomHandle,
+} from "@althing/client";
 import { startInstance, type TestInstance } from "@althing/testkit";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -109,9 +118,21 @@ describe("a page and a Node peer in one encrypted room", () => {
       const formats = ["pkcs8", "raw", "jwk"] as const;
       const exports: string[] = [];
       for (const key of keys) {
-        for (const format of formats) exports.push(await crypto.subtle.exportKey(format, key).then(() => "exported", (error: unknown) => (error instanceof Error ? error.name : "refused")));
+        for (const format of formats)
+          exports.push(
+            await crypto.subtle.exportKey(format, key).then(
+              () => "exported",
+              (error: unknown) => (error instanceof Error ? error.name : "refused"),
+            ),
+          );
       }
-      return { types: keys.map((key) => `${key.type} ${key.extractable}`), exports, plain, local: localStorage.length + sessionStorage.length, cookies: document.cookie };
+      return {
+        types: keys.map((key) => `${key.type} ${key.extractable}`),
+        exports,
+        plain,
+        local: localStorage.length + sessionStorage.length,
+        cookies: document.cookie,
+      };
     });
     expect(kept.types).toEqual(["private false", "private false"]);
     expect(kept.exports).toEqual(Array.from({ length: 6 }, () => "InvalidAccessError"));

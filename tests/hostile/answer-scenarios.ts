@@ -17,7 +17,14 @@ const people: readonly Scenario[] = [
     async run(world, victim) {
       must(await victim.safetyNumber("alice"));
       const other = await impostor();
-      world.lie(lieAbout("identities.get", (row: PublicIdentity) => ({ ...row, signPub: other.signPub, endpoint: other.endpoint, keys: other.card })));
+      world.lie(
+        lieAbout("identities.get", (row: PublicIdentity) => ({
+          ...row,
+          signPub: other.signPub,
+          endpoint: other.endpoint,
+          keys: other.card,
+        })),
+      );
       expectRefused(await victim.safetyNumber("alice"), "pin.changed");
       must(await victim.restart());
       expectRefused(await victim.safetyNumber("alice"), "pin.changed");
@@ -60,7 +67,12 @@ const people: readonly Scenario[] = [
     async run(world, victim) {
       const stored = must(await victim.store("a picture of the garden")) as { hash: string; key: string };
       expect(must(await victim.fetchBlob(stored.hash, stored.key))).toBe("a picture of the garden");
-      world.lie({ onRequest: ({ route }) => (route === "blobs.get" ? { answer: { status: 200, headers: { "content-type": "application/octet-stream" }, body: randomBytes(64) } } : undefined) });
+      world.lie({
+        onRequest: ({ route }) =>
+          route === "blobs.get"
+            ? { answer: { status: 200, headers: { "content-type": "application/octet-stream" }, body: randomBytes(64) } }
+            : undefined,
+      });
       expectRefused(await victim.fetchBlob(stored.hash, stored.key), "client.bad_answer");
     },
   },
@@ -75,7 +87,10 @@ interface BadAnswer {
 const html = { "content-type": "text/html" };
 const json = { "content-type": "application/json" };
 const badAnswers: readonly BadAnswer[] = [
-  { what: "HTML with status 200", answer: { answer: { status: 200, headers: html, body: "<html><body>Welcome to the hotel's network</body></html>" } } },
+  {
+    what: "HTML with status 200",
+    answer: { answer: { status: 200, headers: html, body: "<html><body>Welcome to the hotel's network</body></html>" } },
+  },
   { what: "HTML with status 500", answer: { answer: { status: 500, headers: html, body: "<h1>Internal Server Error</h1>" } } },
   { what: "malformed JSON", answer: { answer: { status: 200, headers: json, body: '{"signPub": ' } } },
   { what: "JSON that is not UTF-8", answer: { answer: { status: 200, headers: json, body: Uint8Array.from([0x22, 0xff, 0xfe, 0x22]) } } },
@@ -85,7 +100,15 @@ const badAnswers: readonly BadAnswer[] = [
   { what: "an answer of 33 MiB", answer: { answer: { status: 200, headers: json, body: `"${"x".repeat(33 * 1024 * 1024)}"` } } },
   { what: "a redirect to another host", answer: { answer: { status: 302, headers: { location: "http://127.0.0.1:9/api/me" }, body: "" } } },
   { what: "a redirect that keeps the method", answer: { answer: { status: 308, headers: { location: "/healthz" }, body: "" } } },
-  { what: "an unknown problem code", answer: { answer: { status: 400, json: { type: "x", title: "x", status: 400, detail: "x", code: "made.up", fix: "x", retry: false, requestId: "x", params: {} } } } },
+  {
+    what: "an unknown problem code",
+    answer: {
+      answer: {
+        status: 400,
+        json: { type: "x", title: "x", status: 400, detail: "x", code: "made.up", fix: "x", retry: false, requestId: "x", params: {} },
+      },
+    },
+  },
   { what: "a status that the route does not have", answer: { answer: { status: 206, json: {} } } },
 ];
 

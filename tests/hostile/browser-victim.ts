@@ -31,6 +31,13 @@ export async function openBrowserVictim(browser: Browser, origin: string, code: 
     await watched.close();
   };
   return new Proxy({} as BrowserVictim, {
-    get: (_, name) => (name === "watched" ? watched : name === "close" ? close : name === "then" ? undefined : (...values: unknown[]) => call(String(name), values)),
+    get: (_, name) =>
+      name === "watched"
+        ? watched
+        : name === "close"
+          ? close
+          : name === "then"
+            ? undefined
+            : (...values: unknown[]) => call(String(name), values),
   });
 }

@@ -19,12 +19,15 @@ afterAll(async () => {
 afterEach(() => world.honest());
 
 /** `althing …` as vera, through the liars. */
-const run = (...args: string[]): Promise<Ran> => place.run([...args, "--as", `vera-${device}.id`, "--url", world.proxy.url, "--nats", world.natsProxy.url, "--json"]);
+const run = (...args: string[]): Promise<Ran> =>
+  place.run([...args, "--as", `vera-${device}.id`, "--url", world.proxy.url, "--nats", world.natsProxy.url, "--json"]);
 
 /** Vera on a new device: the key file from her words, nothing remembered. */
 async function newDevice(): Promise<void> {
   device += 1;
-  const restored = await place.run(["identity", "restore", `vera-${device}.id`, "--phrase-file", "-"], { input: `${world.victimPhrase}\n` });
+  const restored = await place.run(["identity", "restore", `vera-${device}.id`, "--phrase-file", "-"], {
+    input: `${world.victimPhrase}\n`,
+  });
   expect(restored.code, restored.stderr).toBe(0);
 }
 
@@ -38,7 +41,8 @@ function parsed<T>(ran: Ran): T {
   return JSON.parse(ran.stdout) as T;
 }
 
-const texts = (ran: Ran) => parsed<{ kind: string; text?: string }[]>(ran).flatMap((event) => (event.kind === "message" ? [event.text ?? ""] : []));
+const texts = (ran: Ran) =>
+  parsed<{ kind: string; text?: string }[]>(ran).flatMap((event) => (event.kind === "message" ? [event.text ?? ""] : []));
 
 /** A room that vera has joined on this new device. */
 async function joinedRoom(): Promise<FoundRoom> {
@@ -59,7 +63,9 @@ describe("the command line, lied to", () => {
     expectRefused(await run("room", "list"), "client.bad_answer");
     world.lie({ onRequest: () => ({ answer: { status: 307, headers: { location: "http://127.0.0.1:9/" }, body: "" } }) });
     expectRefused(await run("room", "list"), "client.bad_answer");
-    world.lie({ onRequest: () => ({ answer: { status: 200, headers: { "content-type": "application/json" }, body: "[".repeat(40 * 1024 * 1024) } }) });
+    world.lie({
+      onRequest: () => ({ answer: { status: 200, headers: { "content-type": "application/json" }, body: "[".repeat(40 * 1024 * 1024) } }),
+    });
     expectRefused(await run("room", "list"), "client.bad_answer");
     world.lie({ onRequest: () => "drop" });
     expectRefused(await run("room", "list"), "client.unreachable", 3);
@@ -68,10 +74,21 @@ describe("the command line, lied to", () => {
   test("a silent member is not among the members shown, and the warning is", async () => {
     const room = await joinedRoom();
     const ghost = await identityFromSeeds({ signSeed: randomBytes(32), kexSeed: randomBytes(32) });
-    const row = { endpoint: ghost.endpoint, signPub: ghost.signPub, handle: "ghost", role: "member", joined: true, since: new Date().toISOString() };
+    const row = {
+      endpoint: ghost.endpoint,
+      signPub: ghost.signPub,
+      handle: "ghost",
+      role: "member",
+      joined: true,
+      since: new Date().toISOString(),
+    };
     world.lie(lieAbout("rooms.members", (answer: { members: RoomMember[] }) => ({ ...answer, members: [...answer.members, row] })));
     const shown = await run("room", "show", room.name);
-    expect(parsed<{ members: { handle: string }[] }>(shown).members.map((member) => member.handle).toSorted()).toEqual(["alice", "bob", "vera"]);
+    expect(
+      parsed<{ members: { handle: string }[] }>(shown)
+        .members.map((member) => member.handle)
+        .toSorted(),
+    ).toEqual(["alice", "bob", "vera"]);
     expect(shown.stderr).toContain("[epoch.forged]");
   });
 
@@ -87,11 +104,27 @@ describe("the command line, lied to", () => {
     const [before, now] = epochs.slice(-2).map((entry) => decodeEpoch(fromBase64url(entry.record)));
     if (before === undefined || now === undefined) throw new Error("two epochs");
     const { record } = now;
-    const other = await proposeEpoch({ previous: before, room: record.room, name: record.name, policy: record.policy, members: record.members, reason: "rekey", identity: world.alice.identity, now: Date.now(), link: false });
+    const other = await proposeEpoch({
+      previous: before,
+      room: record.room,
+      name: record.name,
+      policy: record.policy,
+      members: record.members,
+      reason: "rekey",
+      identity: world.alice.identity,
+      now: Date.now(),
+      link: false,
+    });
     world.lie({
       onResponse(route, json) {
         if (route === "rooms.get") return { ...(json as Room), epochHash: other.hash };
-        return route === "rooms.epochs" ? { epochs: (json as { epochs: Epoch[] }).epochs.map((entry) => (entry.epoch === record.epoch ? { epoch: entry.epoch, record: other.proposal.record } : entry)) } : json;
+        return route === "rooms.epochs"
+          ? {
+              epochs: (json as { epochs: Epoch[] }).epochs.map((entry) =>
+                entry.epoch === record.epoch ? { epoch: entry.epoch, record: other.proposal.record } : entry,
+              ),
+            }
+          : json;
       },
     });
     expectRefused(await run("room", "send", room.name, "on the other side"), "epoch.forked");
@@ -112,7 +145,9 @@ describe("the command line, lied to", () => {
     const room = await joinedRoom();
     parsed(await run("room", "safety", room.name, "alice"));
     const other = await identityFromSeeds({ signSeed: randomBytes(32), kexSeed: randomBytes(32) });
-    world.lie(lieAbout("identities.get", (row: PublicIdentity) => ({ ...row, signPub: other.signPub, endpoint: other.endpoint, keys: other.card })));
+    world.lie(
+      lieAbout("identities.get", (row: PublicIdentity) => ({ ...row, signPub: other.signPub, endpoint: other.endpoint, keys: other.card })),
+    );
     expectRefused(await run("room", "safety", room.name, "alice"), "pin.changed");
     world.lie(lieAbout("identities.get", (row: PublicIdentity) => ({ ...row, keys: other.card })));
     expectRefused(await run("room", "safety", room.name, "alice"), "pin.forged");
@@ -125,7 +160,10 @@ describe("the command line, lied to", () => {
     world.lie(
       lieAbout("rooms.epochs", (answer: { epochs: Epoch[] }) => ({
         ...answer,
-        epochs: answer.epochs.map(({ sealed, ...entry }) => ({ ...entry, ...(sealed === undefined ? {} : { sealed: { ...sealed, ct: sealed.ct.replace(/^./, (first) => (first === "A" ? "B" : "A")) } }) })),
+        epochs: answer.epochs.map(({ sealed, ...entry }) => ({
+          ...entry,
+          ...(sealed === undefined ? {} : { sealed: { ...sealed, ct: sealed.ct.replace(/^./, (first) => (first === "A" ? "B" : "A")) } }),
+        })),
       })),
     );
     expectRefused(await run("room", "history", room.name), "epoch.forged");

@@ -16,7 +16,10 @@ interface HistoryAnswer {
 
 const isFrame = (subject: string) => subject.startsWith("s.");
 /** Headers of an echo that claim another place in the order. */
-const at = (message: NatsMessage, seq: number, previous: number): NatsMessage => ({ ...message, headers: { ...message.headers, "Nats-Sequence": String(seq), "Nats-Last-Sequence": String(previous) } });
+const at = (message: NatsMessage, seq: number, previous: number): NatsMessage => ({
+  ...message,
+  headers: { ...message.headers, "Nats-Sequence": String(seq), "Nats-Last-Sequence": String(previous) },
+});
 const seqOf = (message: NatsMessage) => Number(message.headers?.["Nats-Sequence"] ?? Number.NaN);
 
 const replays: readonly Scenario[] = [
@@ -40,7 +43,10 @@ const replays: readonly Scenario[] = [
       const room = await world.foundRoom();
       must(await victim.join(room.name));
       must(await victim.listen(room.name, "now"));
-      world.lie({ onMessage: (subject, _headers, _payload, message) => (isFrame(subject) ? [message, at(message, seqOf(message) + 1, seqOf(message))] : "pass") });
+      world.lie({
+        onMessage: (subject, _headers, _payload, message) =>
+          isFrame(subject) ? [message, at(message, seqOf(message) + 1, seqOf(message))] : "pass",
+      });
       await room.alice.send("pay me 100");
       await expectWarned(victim, "frame.replayed");
       await room.alice.send("thanks");
@@ -88,7 +94,9 @@ const replays: readonly Scenario[] = [
       world.lie({
         onMessage(subject, _headers, _payload, message) {
           const [old] = kept;
-          return isFrame(subject) && old !== undefined ? [at({ ...old, sid: message.sid }, seqOf(message), seqOf(message) - 1), at(message, seqOf(message) + 1, seqOf(message))] : "pass";
+          return isFrame(subject) && old !== undefined
+            ? [at({ ...old, sid: message.sid }, seqOf(message), seqOf(message) - 1), at(message, seqOf(message) + 1, seqOf(message))]
+            : "pass";
         },
       });
       await room.alice.send("after");
@@ -122,7 +130,9 @@ const swaps: readonly Scenario[] = [
       world.lie({
         onMessage(subject, _headers, _payload, message) {
           const other = [...places].find(([place]) => place !== subject)?.[1];
-          return isFrame(subject) && other !== undefined ? { subject: other.subject, sid: other.sid, headers: at(message, seqOf(message), seqOf(other)).headers } : "pass";
+          return isFrame(subject) && other !== undefined
+            ? { subject: other.subject, sid: other.sid, headers: at(message, seqOf(message), seqOf(other)).headers }
+            : "pass";
         },
       });
       await garden.alice.send("sell the garden");
@@ -137,7 +147,10 @@ const swaps: readonly Scenario[] = [
       const [garden, yard] = [await world.foundRoom(), await world.foundRoom()];
       await garden.alice.send("of the garden");
       must(await victim.join(yard.name));
-      const { frames, firstSeq, lastSeq } = await world.alice.client.call("rooms.history", { params: { room: garden.alice.id }, query: { limit: 10 } });
+      const { frames, firstSeq, lastSeq } = await world.alice.client.call("rooms.history", {
+        params: { room: garden.alice.id },
+        query: { limit: 10 },
+      });
       world.lie(lieAbout("rooms.history", (page: HistoryAnswer) => ({ ...page, frames, firstSeq, lastSeq })));
       expect(must(await victim.texts(yard.name))).toEqual([]);
       await expectWarned(victim, "frame.misplaced");
@@ -151,7 +164,9 @@ const swaps: readonly Scenario[] = [
       must(await victim.join(yard.name));
       const { subjects } = must(await victim.info(yard.name)) as Room;
       const { id } = must(await victim.info(garden.name)) as Room;
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" && (json as Room).id === id ? { ...(json as Room), subjects } : json) });
+      world.lie({
+        onResponse: (route, json) => (route === "rooms.get" && (json as Room).id === id ? { ...(json as Room), subjects } : json),
+      });
       expectRefused(await victim.info(garden.name), "client.bad_answer");
     },
   },
@@ -267,7 +282,10 @@ const drops: readonly Scenario[] = [
           dropped ||= seqOf(message);
           return seqOf(message) === dropped ? "drop" : "pass";
         },
-        onResponse: (route, json) => (route === "rooms.history" ? { ...(json as HistoryAnswer), frames: (json as HistoryAnswer).frames.filter((frame) => frame.seq !== dropped) } : json),
+        onResponse: (route, json) =>
+          route === "rooms.history"
+            ? { ...(json as HistoryAnswer), frames: (json as HistoryAnswer).frames.filter((frame) => frame.seq !== dropped) }
+            : json,
       });
       await room.alice.send("two");
       await room.alice.send("three");

@@ -4,7 +4,17 @@
  * Invariant: the liars stand between the victim and the truth, never in the instance: honest members talk to the real hub directly, so a test can
  * always compare what was said with what was shown. Each scenario has rooms of its own; `honest` ends a lie.
  */
-import { createClient, identityFromPhrase, joinInstance, claimInstance, newRecoveryPhrase, openMemoryState, type AlthingClient, type Identity, type RoomHandle } from "@althing/client";
+import {
+  createClient,
+  identityFromPhrase,
+  joinInstance,
+  claimInstance,
+  newRecoveryPhrase,
+  openMemoryState,
+  type AlthingClient,
+  type Identity,
+  type RoomHandle,
+} from "@althing/client";
 import type { RoomPolicy, RouteName } from "@althing/contract";
 import {
   freePorts,

@@ -2,7 +2,18 @@
  * Lies about who is in a room, under which policy and key.
  */
 import type { Epoch, EpochProposal, Room, RoomId, RoomMember } from "@althing/contract";
-import { decodeEpoch, encodeEpoch, fromBase64url, identityFromSeeds, proposeEpoch, randomBytes, sortMembers, toBase64url, type EpochRecord, type Identity } from "@althing/crypto";
+import {
+  decodeEpoch,
+  encodeEpoch,
+  fromBase64url,
+  identityFromSeeds,
+  proposeEpoch,
+  randomBytes,
+  sortMembers,
+  toBase64url,
+  type EpochRecord,
+  type Identity,
+} from "@althing/crypto";
 import { expect } from "vitest";
 import { lieAbout, type FoundRoom, type HostileWorld } from "./hostile-world.ts";
 import { expectHeard, expectRefused, expectWarned, messagesHeard, must, type Scenario } from "./scenario.ts";
@@ -46,7 +57,12 @@ async function secondRecord(world: HostileWorld, room: FoundRoom): Promise<{ pro
 /** The page of records as `endpoint` would get it, with another one under this number. */
 function withProposal(answer: EpochsAnswer, epoch: number, proposal: EpochProposal, endpoint: string): EpochsAnswer {
   const sealed = proposal.sealed.find((one) => one.endpoint === endpoint);
-  return { ...answer, epochs: answer.epochs.map((entry) => (entry.epoch === epoch ? { epoch, record: proposal.record, ...(sealed === undefined ? {} : { sealed }) } : entry)) };
+  return {
+    ...answer,
+    epochs: answer.epochs.map((entry) =>
+      entry.epoch === epoch ? { epoch, record: proposal.record, ...(sealed === undefined ? {} : { sealed }) } : entry,
+    ),
+  };
 }
 
 /** Nothing that reached the server holds these words. */
@@ -62,7 +78,14 @@ const silentMembers: readonly Scenario[] = [
       const { name } = await world.foundRoom();
       must(await victim.join(name));
       const ghost = await ghostOf();
-      const row = { endpoint: ghost.endpoint, signPub: ghost.signPub, handle: "ghost", role: "member", joined: true, since: new Date().toISOString() };
+      const row = {
+        endpoint: ghost.endpoint,
+        signPub: ghost.signPub,
+        handle: "ghost",
+        role: "member",
+        joined: true,
+        since: new Date().toISOString(),
+      };
       world.lie(lieAbout("rooms.members", (answer: { members: RoomMember[] }) => ({ ...answer, members: [...answer.members, row] })));
       expect(must(await victim.members(name))).toEqual(expect.not.arrayContaining(["ghost"]));
       await expectWarned(victim, "epoch.forged");
@@ -76,10 +99,19 @@ const silentMembers: readonly Scenario[] = [
       await room.alice.rekey();
       const ghost = await ghostOf();
       const { record } = await newest(world, room);
-      const forged = await encodeEpoch({ ...record, reason: "invite", maker: ghost.endpoint, members: sortMembers([...record.members, memberOf(ghost, "ghost")]) }, ghost);
+      const forged = await encodeEpoch(
+        { ...record, reason: "invite", maker: ghost.endpoint, members: sortMembers([...record.members, memberOf(ghost, "ghost")]) },
+        ghost,
+      );
       world.lie({
         onResponse(route, json) {
-          if (route === "rooms.epochs") return { ...(json as EpochsAnswer), epochs: (json as EpochsAnswer).epochs.map((entry) => (entry.epoch === record.epoch ? { ...entry, record: toBase64url(forged.bytes) } : entry)) };
+          if (route === "rooms.epochs")
+            return {
+              ...(json as EpochsAnswer),
+              epochs: (json as EpochsAnswer).epochs.map((entry) =>
+                entry.epoch === record.epoch ? { ...entry, record: toBase64url(forged.bytes) } : entry,
+              ),
+            };
           return route === "rooms.get" ? { ...(json as Room), epochHash: forged.hash } : json;
         },
       });
@@ -99,7 +131,10 @@ const silentMembers: readonly Scenario[] = [
           ...answer,
           epochs: answer.epochs.map((entry) => {
             const { record } = decodeEpoch(fromBase64url(entry.record));
-            return { ...entry, record: tampered(entry.record, { ...record, members: sortMembers([...record.members, memberOf(ghost, "ghost")]) }) };
+            return {
+              ...entry,
+              record: tampered(entry.record, { ...record, members: sortMembers([...record.members, memberOf(ghost, "ghost")]) }),
+            };
           }),
         })),
       );
@@ -131,7 +166,8 @@ const forksAndRollbacks: readonly Scenario[] = [
       const other = await secondRecord(world, room);
       world.lie({
         onResponse(route, json) {
-          if (route === "rooms.epochs") return withProposal(json as EpochsAnswer, other.epoch, other.proposal, world.victimIdentity.endpoint);
+          if (route === "rooms.epochs")
+            return withProposal(json as EpochsAnswer, other.epoch, other.proposal, world.victimIdentity.endpoint);
           return route === "rooms.get" && (json as Room).epoch === other.epoch ? { ...(json as Room), epochHash: other.hash } : json;
         },
       });
@@ -170,7 +206,12 @@ const forksAndRollbacks: readonly Scenario[] = [
       must(await victim.listen(room.name, "now"));
       const old = must(await victim.info(room.name)) as Room;
       world.lie({
-        onResponse: (route, json) => (route === "rooms.get" ? old : route === "rooms.epochs" ? { epochs: (json as EpochsAnswer).epochs.filter((entry) => entry.epoch <= old.epoch) } : json),
+        onResponse: (route, json) =>
+          route === "rooms.get"
+            ? old
+            : route === "rooms.epochs"
+              ? { epochs: (json as EpochsAnswer).epochs.filter((entry) => entry.epoch <= old.epoch) }
+              : json,
         onMessage: (subject) => (subject.endsWith(".notice") ? "drop" : "pass"),
       });
       await room.alice.rekey();
@@ -190,7 +231,10 @@ const keys: readonly Scenario[] = [
       world.lie(
         lieAbout("rooms.epochs", (answer: EpochsAnswer) => ({
           ...answer,
-          epochs: answer.epochs.map(({ sealed, ...entry }) => ({ ...entry, ...(sealed === undefined ? {} : { sealed: { ...sealed, ct: flipped(sealed.ct) } }) })),
+          epochs: answer.epochs.map(({ sealed, ...entry }) => ({
+            ...entry,
+            ...(sealed === undefined ? {} : { sealed: { ...sealed, ct: flipped(sealed.ct) } }),
+          })),
         })),
       );
       must(await victim.join(room.name));
@@ -210,7 +254,10 @@ const keys: readonly Scenario[] = [
       const wrong = await secondRecord(world, room);
       const copy = wrong.proposal.sealed.find((one) => one.endpoint === world.victimIdentity.endpoint);
       world.lie(
-        lieAbout("rooms.epochs", (answer: EpochsAnswer) => ({ ...answer, epochs: answer.epochs.map((entry) => (entry.epoch === wrong.epoch ? { ...entry, sealed: copy } : entry)) })),
+        lieAbout("rooms.epochs", (answer: EpochsAnswer) => ({
+          ...answer,
+          epochs: answer.epochs.map((entry) => (entry.epoch === wrong.epoch ? { ...entry, sealed: copy } : entry)),
+        })),
       );
       await room.alice.rekey();
       await room.alice.send("under the right key");
@@ -223,7 +270,12 @@ const keys: readonly Scenario[] = [
     name: "a key that the server keeps back from a member is said, and nothing is sent",
     async run(world, victim) {
       const room = await world.foundRoom();
-      world.lie(lieAbout("rooms.epochs", (answer: EpochsAnswer) => ({ ...answer, epochs: answer.epochs.map(({ sealed: _sealed, ...entry }) => entry) })));
+      world.lie(
+        lieAbout("rooms.epochs", (answer: EpochsAnswer) => ({
+          ...answer,
+          epochs: answer.epochs.map(({ sealed: _sealed, ...entry }) => entry),
+        })),
+      );
       must(await victim.join(room.name));
       must(await victim.listen(room.name, "now"));
       await room.alice.send("not for you, says the server");
@@ -253,7 +305,14 @@ const policies: readonly Scenario[] = [
       const room = await world.foundRoom();
       must(await victim.join(room.name));
       must(await victim.send(room.name, "sealed words"));
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" ? downgrade(json as Room) : route === "rooms.join" ? { status: "joined", room: downgrade((json as { room: Room }).room) } : json) });
+      world.lie({
+        onResponse: (route, json) =>
+          route === "rooms.get"
+            ? downgrade(json as Room)
+            : route === "rooms.join"
+              ? { status: "joined", room: downgrade((json as { room: Room }).room) }
+              : json,
+      });
       expectRefused(await victim.join(room.name), "epoch.forged");
       expectRefused(await victim.info(room.name), "epoch.forged");
       expectRefused(await victim.send(room.name, "bare words"), "epoch.forged");
@@ -276,7 +335,14 @@ const policies: readonly Scenario[] = [
     name: "an invitation to an encrypted room cannot be served as one to a room in the clear, even at first sight",
     async run(world, victim) {
       const room = await world.foundRoom();
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" ? downgrade(json as Room) : route === "rooms.join" ? { status: "joined", room: downgrade((json as { room: Room }).room) } : json) });
+      world.lie({
+        onResponse: (route, json) =>
+          route === "rooms.get"
+            ? downgrade(json as Room)
+            : route === "rooms.join"
+              ? { status: "joined", room: downgrade((json as { room: Room }).room) }
+              : json,
+      });
       expectRefused(await victim.join(room.name), "epoch.forged");
       expectRefused(await victim.send(room.name, "bare words"), "epoch.forged");
       await expectNoPlaintext(world, room, "words");
@@ -286,9 +352,15 @@ const policies: readonly Scenario[] = [
     name: "a policy other than the signed one (signatures off, history shared) is refused",
     async run(world, victim) {
       const room = await world.foundRoom();
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" ? { ...(json as Room), policy: { ...(json as Room).policy, sign: false } } : json) });
+      world.lie({
+        onResponse: (route, json) =>
+          route === "rooms.get" ? { ...(json as Room), policy: { ...(json as Room).policy, sign: false } } : json,
+      });
       expectRefused(await victim.open(room.name), "epoch.forged");
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" ? { ...(json as Room), policy: { ...(json as Room).policy, history: "shared" } } : json) });
+      world.lie({
+        onResponse: (route, json) =>
+          route === "rooms.get" ? { ...(json as Room), policy: { ...(json as Room).policy, history: "shared" } } : json,
+      });
       must(await victim.forget());
       expectRefused(await victim.open(room.name), "epoch.forged");
     },
@@ -315,7 +387,10 @@ const departures: readonly Scenario[] = [
     async run(world, victim) {
       const room = await world.foundRoom();
       must(await victim.join(room.name));
-      world.lie({ onResponse: (route, json) => (route === "rooms.get" ? { ...(json as Room), rekeyNeeded: false, gone: [] } : json), onMessage: (subject) => (subject.endsWith(".notice") ? "drop" : "pass") });
+      world.lie({
+        onResponse: (route, json) => (route === "rooms.get" ? { ...(json as Room), rekeyNeeded: false, gone: [] } : json),
+        onMessage: (subject) => (subject.endsWith(".notice") ? "drop" : "pass"),
+      });
       await room.bob.leave();
       expectRefused(await victim.info(room.name), "epoch.forged");
       await expectWarned(victim, "epoch.forged");
@@ -345,7 +420,10 @@ const departures: readonly Scenario[] = [
       must(await victim.send(room.name, "bob is here"));
       world.lie({ onMessage: (subject) => (subject.endsWith(".notice") ? "drop" : "pass") });
       const got = Promise.withResolvers<number>();
-      await room.alice.subscribe((event) => (event.kind === "message" && event.text === "bob is gone" ? got.resolve(event.epoch ?? 0) : undefined), { since: "now" });
+      await room.alice.subscribe(
+        (event) => (event.kind === "message" && event.text === "bob is gone" ? got.resolve(event.epoch ?? 0) : undefined),
+        { since: "now" },
+      );
       await room.alice.kick("bob");
       const { record } = await newest(world, room);
       await new Promise((done) => setTimeout(done, 250));
@@ -359,11 +437,21 @@ const departures: readonly Scenario[] = [
       const room = await world.foundRoom();
       must(await victim.join(room.name));
       must(await victim.listen(room.name, "now"));
-      world.lie({ onMessage: (subject, _headers, _payload, message) => (subject.endsWith(".notice") ? [{ ...message, payload: Buffer.from("{{{") }, { ...message, payload: Buffer.from('{"type":"room.deleted","room":"01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C"}') }] : "pass") });
+      world.lie({
+        onMessage: (subject, _headers, _payload, message) =>
+          subject.endsWith(".notice")
+            ? [
+                { ...message, payload: Buffer.from("{{{") },
+                { ...message, payload: Buffer.from('{"type":"room.deleted","room":"01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C"}') },
+              ]
+            : "pass",
+      });
       await room.alice.rekey();
       await room.alice.send("still here");
       await expectHeard(victim, room.name, "still here");
-      expect(await victim.warned()).toEqual(expect.not.arrayContaining([expect.objectContaining({ code: expect.stringMatching(/^(?:epoch|pin)/) })]));
+      expect(await victim.warned()).toEqual(
+        expect.not.arrayContaining([expect.objectContaining({ code: expect.stringMatching(/^(?:epoch|pin)/) })]),
+      );
     },
   },
 ];

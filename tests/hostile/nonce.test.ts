@@ -34,7 +34,8 @@ beforeAll(async () => {
 });
 afterAll(async () => world?.[Symbol.asyncDispose]());
 
-const infoOf = (nonce: string) => `INFO ${JSON.stringify({ server_id: "X", server_name: "x", version: "2.15.1", proto: 1, headers: true, max_payload: 1_048_576, auth_required: true, nonce })}\r\n`;
+const infoOf = (nonce: string) =>
+  `INFO ${JSON.stringify({ server_id: "X", server_name: "x", version: "2.15.1", proto: 1, headers: true, max_payload: 1_048_576, auth_required: true, nonce })}\r\n`;
 
 /** `CONNECT {…}` out of what a client sent. */
 function connectIn(text: string): Connect | undefined {

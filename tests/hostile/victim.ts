@@ -4,7 +4,16 @@
  * Invariant: one source for Node and for a page in a browser, so that a lie is told to both in the same words; whatever the client says (results,
  * refusals, messages, warnings) is recorded in order and nothing is swallowed. What differs is a parameter: where keys and state are kept.
  */
-import { createClient, fetchHealth, type AlthingClient, type ClientState, type Identity, type RoomEvent, type RoomHandle, type Since } from "@althing/client";
+import {
+  createClient,
+  fetchHealth,
+  type AlthingClient,
+  type ClientState,
+  type Identity,
+  type RoomEvent,
+  type RoomHandle,
+  type Since,
+} from "@althing/client";
 import { isAppError } from "@althing/contract";
 
 export interface VictimPlace {
@@ -20,7 +29,9 @@ export interface VictimSetup {
   readonly roomFreshMs?: number;
 }
 
-export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly code: string; readonly message: string };
+export type Outcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 export interface Heard {
   readonly room: string;
@@ -172,7 +183,10 @@ export function createVictim(place: VictimPlace): Victim {
     info: (name) => attempt(async () => (await room(name)).info()),
     send: (name, text) => attempt(async () => (await room(name)).send(text)),
     listen: (name, since) => attempt(async () => void (await (await room(name)).subscribe((event) => hear(name, event), { since }))),
-    texts: (name) => attempt(async () => (await (await room(name)).history({ limit: 100 })).flatMap((event) => (event.kind === "message" ? [event.text ?? ""] : []))),
+    texts: (name) =>
+      attempt(async () =>
+        (await (await room(name)).history({ limit: 100 })).flatMap((event) => (event.kind === "message" ? [event.text ?? ""] : [])),
+      ),
     members: (name) => attempt(async () => (await (await room(name)).members()).map((member) => member.handle)),
     invite: (name, who) => attempt(async () => (await room(name)).invite(who)),
     safetyNumber: (who) => attempt(() => running().safetyNumber(who)),

@@ -3,14 +3,7 @@
  *
  * Invariant: default deny; services ask for a permission, never for a role.
  */
-import {
-  AppError,
-  type EndpointId,
-  type Handle,
-  type InstancePermission,
-  type InstanceRole,
-  type SignPub,
-} from "@althing/contract";
+import { AppError, type EndpointId, type Handle, type InstancePermission, type InstanceRole, type SignPub } from "@althing/contract";
 import { authorizeInstance } from "@althing/policy";
 
 export interface Caller {

@@ -4,11 +4,12 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Collection, Key } from "@althing/store";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { checkConsistency } from "../test/check-consistency.ts";
 import type { ChurnSettings } from "../test/churn.ts";
 import { createRandom } from "../test/random.ts";
-import { startBus, type World } from "../test/start-bus.ts";
+import { foundRoom, inviteTo, startBus, type World } from "../test/start-bus.ts";
 import { openCollections } from "./collections.ts";
 
 const kills = 10;
@@ -65,7 +66,50 @@ it("ten kills at random moments leave users, rooms, records and keys that agree"
     expect(await checkConsistency(world.store), `after kill ${round}`).toEqual([]);
   }
   const collections = openCollections(world.store);
-  const counts = await Promise.all([collections.users, collections.rooms, collections.roomGraves].map(async (one) => (await one.list()).records.length));
+  const counts = await Promise.all(
+    [collections.users, collections.rooms, collections.roomGraves].map(async (one) => (await one.list()).records.length),
+  );
   expect(done).toBeGreaterThan(50);
   for (const count of counts) expect(count).toBeGreaterThan(0);
+});
+
+/** @returns what takes the damage back */
+async function damage<T>(collection: Collection<T>, key: Key, value?: T): Promise<() => Promise<unknown>> {
+  const before = await collection.get(key);
+  await (value === undefined ? collection.delete(key) : collection.put(key, value));
+  return () => (before ? collection.put(key, before.value) : collection.delete(key));
+}
+
+it("the look that finds nothing after a kill finds each kind of damage", async () => {
+  const hurt = await startBus();
+  try {
+    const founder = await hurt.person("founder");
+    const other = await hurt.person("other");
+    const { held } = await foundRoom(hurt, founder, "room");
+    await inviteTo(hurt, held, founder, other);
+    const all = openCollections(hurt.store);
+    const { endpoint } = other.identity;
+    const handle = other.caller.handle;
+    const damages: [RegExp, () => Promise<() => Promise<unknown>>][] = [
+      [/counts 2 members, has 1/, () => damage(all.members, [held.id, endpoint])],
+      [/members and user-rooms/, () => damage(all.userRooms, [endpoint, held.id])],
+      [/rooms and names/, () => damage(all.roomNames, [held.name])],
+      [/is of no room/, () => damage(all.rooms, [held.id])],
+      [/record and sealed keys/, () => damage(all.epochParts, [held.id, "0000000002", "sealed", "0000"], { sealed: [] })],
+      [/epoch 1 is missing/, () => damage(all.epochs, [held.id, "0000000001"])],
+      [/has a grave/, () => damage(all.roomGraves, [held.id], { at: new Date(0).toISOString() })],
+      [/users and handles/, () => damage(all.handles, [handle])],
+      [/users and endpoints/, () => damage(all.endpoints, [endpoint], { signPub: founder.identity.signPub })],
+      [/users and admins/, () => damage(all.admins, ["active"], { active: [{ endpoint, handle }] })],
+      [/still due/, () => damage(all.chores, ["leave-rooms", endpoint], { kind: "leave-rooms", endpoint })],
+    ];
+    for (const [finding, hurtIt] of damages) {
+      expect(await checkConsistency(hurt.store)).toEqual([]);
+      const undo = await hurtIt();
+      expect((await checkConsistency(hurt.store)).join("\n")).toMatch(finding);
+      await undo();
+    }
+  } finally {
+    await hurt.stop();
+  }
 });

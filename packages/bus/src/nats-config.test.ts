@@ -11,7 +11,7 @@ import { nkeyBytes, nkeyOfSeed, newNkey } from "./nkey.ts";
 
 const hub = newNkey().publicKey;
 const system = newNkey().publicKey;
-const name = "A".repeat(43);
+const name = "A".repeat(22);
 
 function inputFor(dir: string, more: Partial<NatsConfigInput> = {}): NatsConfigInput {
   return {

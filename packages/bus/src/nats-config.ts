@@ -51,13 +51,13 @@ const nkeyGrammar = /^U[A-Z2-7]{55}$/;
 const nameGrammar = /^[A-Za-z0-9_-]{1,64}$/;
 const hostGrammar = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F:.]{2,45}\]?)$/;
 const includeGrammar = /^(?:\.\/)?[A-Za-z0-9._-]{1,64}$/;
-const roomSubjectGrammar = /^[rs]\.\d{1,3}\.[A-Za-z0-9_-]{43}$/;
+const roomSubjectGrammar = /^[rs]\.\d{1,3}\.[A-Za-z0-9_-]{22}$/;
 const inboxGrammar = /^_INBOX\.[A-Za-z0-9_-]{16,64}\.>$/;
 
 /** A quoted string; the lexer of nats-server knows `\"` and `\\`, and ends strings at line breaks. */
 function quotedPath(what: string, path: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is refused
-  if (!/^(?:\/|[A-Za-z]:[\\/])/.test(path) || /[\u0000-\u001f\u007f]/.test(path))
+  const isControl = (char: string) => char < " " || char === "\u007f";
+  if (!/^(?:\/|[A-Za-z]:[\\/])/.test(path) || [...path].some(isControl))
     throw new TypeError(`${what} must be an absolute path without control characters`);
   return `"${path.replace(/[\\"]/g, "\\$&")}"`;
 }

@@ -30,7 +30,9 @@ describe.each(storeKinds)("on the %s store", (store) => {
     const members = held.record?.members ?? [];
     const race = await Promise.all([kim, lee, max].map((maker) => propose(world, held, maker, members, "rekey")));
     const codes = await Promise.all(
-      [kim, lee, max].map((by, index) => codeOf(world.bus.rooms.rekey(by.caller, { room: held.id, epoch: race[index]?.proposal as never }))),
+      [kim, lee, max].map((by, index) =>
+        codeOf(world.bus.rooms.rekey(by.caller, { room: held.id, epoch: race[index]?.proposal as never })),
+      ),
     );
     expect(codes.sort()).toEqual(["(no error)", "room.epoch_conflict", "room.epoch_conflict"]);
     const { epochHash } = await world.bus.rooms.get(kim.caller, { room: held.id });
@@ -57,7 +59,11 @@ describe.each(storeKinds)("on the %s store", (store) => {
     await world.bus.users.revoke((await world.person("boss", { role: "admin" })).caller, { signPub: sam.identity.signPub });
     const before = await world.bus.rooms.get(pat.caller, { room: held.id });
     await world.reopen();
-    expect(await world.bus.rooms.get(pat.caller, { room: held.id })).toMatchObject({ ...before, bytes: expect.any(Number), lastSeq: expect.any(Number) });
+    expect(await world.bus.rooms.get(pat.caller, { room: held.id })).toMatchObject({
+      ...before,
+      bytes: expect.any(Number),
+      lastSeq: expect.any(Number),
+    });
     expect((await world.bus.rooms.history(pat.caller, { room: held.id, after: 0, limit: 10 })).frames).toHaveLength(1);
     await (await connectAs(world.url, session.seed, session.inbox)).close();
     await expect(connectAs(world.url, ended.seed, ended.inbox)).rejects.toThrow(/authorization/i);

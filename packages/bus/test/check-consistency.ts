@@ -30,7 +30,8 @@ async function checkUsers(collections: Collections): Promise<string[]> {
     endpoints.push(`${value.endpoint}/${value.signPub}`);
     handles.push(`${value.handle}/${value.endpoint}`);
     if (value.role === "admin" && value.status === "active") admins.push(value.endpoint);
-    if (value.status === "revoked" && (await collections.sessions.get([value.endpoint]))) findings.push(`${value.handle} is revoked and has sessions`);
+    if (value.status === "revoked" && (await collections.sessions.get([value.endpoint])))
+      findings.push(`${value.handle} is revoked and has sessions`);
   }
   const byEndpoint: string[] = [];
   for await (const { key, value } of everyRecord(collections.endpoints)) byEndpoint.push(`${key[0]}/${value.signPub}`);
@@ -68,7 +69,13 @@ async function checkRecord(collections: Collections, room: string, people: Reado
   const sealed: string[] = [];
   for await (const { value } of everyRecord(collections.epochParts, [room, String(row.epoch).padStart(10, "0"), "sealed"]))
     if ("sealed" in value) sealed.push(...value.sealed.map((one) => one.endpoint));
-  findings.push(...differences(`${room}: record and sealed keys`, record.members.map((member) => member.endpoint), sealed));
+  findings.push(
+    ...differences(
+      `${room}: record and sealed keys`,
+      record.members.map((member) => member.endpoint),
+      sealed,
+    ),
+  );
   const after = await collections.epochs.get([room, String(row.epoch + 1).padStart(10, "0")]);
   if (after) findings.push(`${room}: there is an epoch beyond the row's`);
   return findings;

@@ -24,7 +24,9 @@ export interface CertificateOptions {
 export async function makeCertificate(dir: string, name: string, options: CertificateOptions = {}): Promise<CertificateFiles> {
   const files = { certFile: join(dir, `${name}.crt`), keyFile: join(dir, `${name}.key`) };
   const { names = "DNS:chat.example", issuer } = options;
-  const use = options.isAuthority ? ["basicConstraints=critical,CA:TRUE"] : ["basicConstraints=critical,CA:FALSE", `subjectAltName=${names}`];
+  const use = options.isAuthority
+    ? ["basicConstraints=critical,CA:TRUE"]
+    : ["basicConstraints=critical,CA:FALSE", `subjectAltName=${names}`];
   const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${name}`];
   const by = issuer ? ["-CA", issuer.certFile, "-CAkey", issuer.keyFile] : [];
   const out = ["-keyout", files.keyFile, "-out", files.certFile];

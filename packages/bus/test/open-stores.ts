@@ -47,7 +47,7 @@ export function openStores(kind: Store | StoreKind, { dir, clock }: { readonly d
       case "jetstream": {
         const common = { connection: account, replicas: 1, clock };
         const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: [], create: !founded });
-        return { store, claims: await openJetStreamClaims({ ...common, stream: streams.claims }) };
+        return { store, claims: openJetStreamClaims({ ...common, stream: streams.claims }) };
       }
       case "memory":
         return { store: openMemoryStore(), claims: openMemoryClaims({ clock }) };

@@ -54,7 +54,7 @@ export interface ErrorView {
 
 /** The id under which the hub's log has the request; the client library puts it on the error. */
 function requestIdOf(error: AppError): string | undefined {
-  const own: unknown = "requestId" in error ? error.requestId : error.params["requestId"];
+  const own: unknown = error.requestId ?? error.params["requestId"];
   return typeof own === "string" && own !== "" ? own : undefined;
 }
 

@@ -16,7 +16,7 @@ let identity: Identity;
 beforeAll(async () => {
   identity = await identityFromPhrase(newRecoveryPhrase());
 });
-const cleanUp: (() => Promise<unknown> | unknown)[] = [];
+const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const task of cleanUp.splice(0).toReversed()) await task();
 });

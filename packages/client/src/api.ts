@@ -115,7 +115,7 @@ function prepare(route: Route, input: { params?: unknown; query?: unknown; body?
   const params = (input.params ?? {}) as Readonly<Record<string, unknown>>;
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
   const query = new URLSearchParams();
-  for (const [key, value] of Object.entries((input.query ?? {}) as Readonly<Record<string, unknown>>)) {
+  for (const [key, value] of Object.entries((input.query ?? {}) as Readonly<Record<string, string | number | boolean | undefined>>)) {
     if (value !== undefined) query.set(key, String(value));
   }
   const changes = route.method !== "GET";

@@ -18,7 +18,7 @@ const only = "me";
 
 /** The identity this browser keeps, or `undefined`. @throws {identity.corrupt} kept by another version */
 export async function loadBrowserIdentity(name: string = databaseName): Promise<Identity | undefined> {
-  const stored = await withStore(name, "readonly", (store) => done<StoredIdentity | undefined>(store.get(only)));
+  const stored = await withStore(name, "readonly", (store) => done(store.get(only) as IDBRequest<StoredIdentity | undefined>));
   if (stored === undefined) return undefined;
   if (stored.version !== 1)
     throw new AppError("identity.corrupt", { path: "this browser", detail: `version ${String(stored.version)} is unknown` });
@@ -34,7 +34,7 @@ export async function loadBrowserIdentity(name: string = databaseName): Promise<
 export async function saveBrowserIdentity(phrase: string, name: string = databaseName): Promise<Identity> {
   const stored: StoredIdentity = { version: 1, ...(await importIdentityKeys(phrase)) };
   await withStore(name, "readwrite", async (store) => {
-    const before = await done<StoredIdentity | undefined>(store.get(only));
+    const before = await done(store.get(only) as IDBRequest<StoredIdentity | undefined>);
     if (before !== undefined && before.signPub !== stored.signPub) throw new AppError("identity.exists", { path: "this browser" });
     store.put(stored, only);
   });

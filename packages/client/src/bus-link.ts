@@ -95,7 +95,7 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
     link = undefined;
     deps.onState("disconnected", deps.api.url);
     void forget(of.session);
-    reconnect();
+    void reconnect();
   }
 
   function reconnect(): Promise<Link> {

@@ -39,7 +39,7 @@ export interface ClientOptions {
   readonly state: ClientState;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** Knowledge of a room that is older is renewed before anything is sent; default 5,000. */
+  /** Knowledge of a room that is older is renewed before anything is sent; default 5,000, at least 100. */
   readonly roomFreshMs?: number;
   /** What happens inside, for diagnosis; never contains keys, tokens or plaintext. */
   readonly log?: (event: LogEvent) => void;
@@ -175,7 +175,7 @@ export function createClient(options: ClientOptions): AlthingClient {
     state: options.state,
     now,
     warn,
-    roomFreshMs: options.roomFreshMs ?? 5_000,
+    roomFreshMs: Math.max(options.roomFreshMs ?? 5_000, 100),
     bus,
     identityOf,
     safetyNumber: safetyNumberWith,

@@ -51,6 +51,12 @@ export interface EpochBookDeps {
   readonly onFirstSight: () => void;
 }
 
+interface Invited {
+  readonly epoch: number;
+  readonly recordHash: string;
+  readonly inviter: EndpointId;
+}
+
 interface Page {
   readonly decoded: Decoded;
   readonly entry: Epoch;
@@ -136,28 +142,43 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     if (pinned.hash !== null) {
       if (room.epoch < pinned.epoch)
         throw new AppError("epoch.rolled_back", { room: deps.room, pinned: pinned.epoch, observed: room.epoch });
+      const again = await anchorOfReturn(room, pinned.epoch);
+      if (again !== undefined) return again;
       const page = await onePage(pinned.epoch);
       if (page.decoded.hash !== pinned.hash) throw new AppError("epoch.forked", { room: deps.room, epoch: pinned.epoch });
       return remember(page);
     }
     const invited = await invitedAt(deps, room);
-    if (invited !== undefined) {
-      const page = await onePage(invited.epoch);
-      if (page.decoded.hash !== invited.recordHash) throw new AppError("epoch.forked", { room: deps.room, epoch: invited.epoch });
-      const anchor = toVerified(page.decoded);
-      const inviter = anchor.members.get(invited.inviter);
-      if (inviter === undefined || inviter.role === "member") throw forged(deps.room, invited.epoch, "the inviter may not invite");
-      const known = await deps.pins.pinned(inviter.handle);
-      await checkMembers(deps, undefined, page.decoded.record);
-      // A server can make up a whole room with people of its own in it: only somebody known from before can vouch.
-      if (known === undefined) deps.onFirstSight();
-      return remember(page);
-    }
+    if (invited !== undefined) return anchorAt(invited);
     const first = await onePage(1);
     await checkStep(undefined, first);
     const founder = toVerified(first.decoded).members.get(first.decoded.record.maker);
     if (founder?.signPub !== deps.identity.signPub) deps.onFirstSight();
     return remember(first);
+  }
+
+  /** The record an invitation names, if its signer may invite. */
+  async function anchorAt(invited: Invited): Promise<VerifiedEpoch> {
+    const page = await onePage(invited.epoch);
+    if (page.decoded.hash !== invited.recordHash) throw new AppError("epoch.forked", { room: deps.room, epoch: invited.epoch });
+    const inviter = toVerified(page.decoded).members.get(invited.inviter);
+    if (inviter === undefined || inviter.role === "member") throw forged(deps.room, invited.epoch, "the inviter may not invite");
+    const known = await deps.pins.pinned(inviter.handle);
+    await checkMembers(deps, undefined, page.decoded.record);
+    // A server can make up a whole room with people of its own in it: only somebody known from before can vouch.
+    if (known === undefined) deps.onFirstSight();
+    return remember(page);
+  }
+
+  /**
+   * Who was out of the room and invited back is not served what happened meanwhile, so the chain from `known` on cannot be followed: the newer
+   * signed invitation vouches in its place. Only where the chain is really not served; a server that has it must show it.
+   */
+  async function anchorOfReturn(room: Room, known: number): Promise<VerifiedEpoch | undefined> {
+    const invited = await invitedAt(deps, room);
+    if (invited === undefined || invited.epoch <= known) return undefined;
+    const [following] = await fetchFrom(known + 1, known + 1);
+    return following === undefined ? anchorAt(invited) : undefined;
   }
 
   async function onePage(epoch: number): Promise<Page> {
@@ -217,7 +238,7 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
       return top;
     },
     async sync(room, least = 0) {
-      const anchor = top ?? (await findAnchor(room));
+      const anchor = top === undefined ? await findAnchor(room) : ((await anchorOfReturn(room, top.record.epoch)) ?? top);
       if (room.epoch < anchor.record.epoch)
         throw new AppError("epoch.rolled_back", { room: deps.room, pinned: anchor.record.epoch, observed: room.epoch });
       if (room.epoch < least) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: least, observed: room.epoch });
@@ -252,7 +273,7 @@ async function checkMembers(deps: EpochBookDeps, previous: VerifiedEpoch | undef
 }
 
 /** What a valid invitation anchors: signed, for this identity and room. Whether its signer was known before is another question. */
-async function invitedAt(deps: EpochBookDeps, room: Room): Promise<{ epoch: number; recordHash: string; inviter: EndpointId } | undefined> {
+async function invitedAt(deps: EpochBookDeps, room: Room): Promise<Invited | undefined> {
   if (room.invite === undefined) return undefined;
   const invite = decodeInvite(room.invite);
   if (invite.room !== deps.room || invite.invitee !== deps.identity.endpoint || !(await verifyInvite(invite))) {

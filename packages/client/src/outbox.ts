@@ -123,9 +123,13 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   };
   const unconfirmed = (cause: unknown) => new AppError("client.send_unconfirmed", { timeoutMs: giveUpMs }, { cause });
 
+  function refuseWhenStopped(): void {
+    if (core.stopped !== undefined) throw core.stopped;
+  }
+
   /** Everything a frame may not leave without. */
   async function prepare(): Promise<void> {
-    if (core.stopped !== undefined) throw core.stopped;
+    refuseWhenStopped();
     if (deps.bus.current === undefined) await deps.bus.connect();
     if (persists() && !wire.listening) await deps.listen();
     if (core.stale) await core.refresh();
@@ -133,7 +137,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       await deps.rekey();
       if (core.rekeyDue) await core.refresh();
     }
-    if (core.stopped !== undefined) throw core.stopped;
+    refuseWhenStopped();
     if (sealer !== undefined && sealerEpoch === core.memory.epoch) return;
     // Frames of the epoch before settle first: order for each sender holds across the change of stream.
     while (underWay.size > 0) await room();

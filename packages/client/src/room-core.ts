@@ -122,7 +122,6 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
 
   async function read(least: number): Promise<Room> {
     const known = book.top?.record.epoch ?? 0;
-    const askedAtMs = performance.now();
     const room = await deps.api.call("rooms.get", { params: { room: first.id } });
     // A change of one's own overtook this answer: it is old, and no lie.
     if (room.epoch >= known && room.epoch < (book.top?.record.epoch ?? 0)) return read(least);
@@ -132,7 +131,8 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
     });
     info = room;
     stale = false;
-    readAtMs = askedAtMs;
+    // From the answer on, not from the question: a slow server would otherwise be asked again for ever.
+    readAtMs = performance.now();
     return room;
   }
 

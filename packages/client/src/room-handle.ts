@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  isAppError,
   type EndpointId,
   type Handle,
   type PublicIdentity,
@@ -99,7 +100,7 @@ export interface OpenRoomDeps {
   readonly now: () => number;
   readonly identityOf: (who: Handle | EndpointId | string) => Promise<PublicIdentity>;
   readonly safetyNumber: (who: Handle | EndpointId | string) => Promise<string>;
-  readonly onGone: () => void;
+  readonly onGone: () => Promise<void>;
 }
 
 export function openRoom(deps: OpenRoomDeps): OpenRoom {
@@ -163,7 +164,7 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     setRole: async (who, role) => membership.setRole(await endpointOfMember(who), role),
     async leave() {
       await api.call("rooms.leave", { params, body: {} });
-      deps.onGone();
+      await deps.onGone();
     },
     rekey: () => membership.rekey(false),
     requests: async () => (await api.call("rooms.requests", { params })).requests,
@@ -171,7 +172,7 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     decline: (endpoint) => api.call("rooms.decline", { params, body: { endpoint } }),
     async delete() {
       await api.call("rooms.delete", { params });
-      deps.onGone();
+      await deps.onGone();
     },
     redact: (target, reason) => outbox.send({ type: "redact", payload: encodeRedaction({ target, reason }) }),
     safetyNumber: deps.safetyNumber,
@@ -256,7 +257,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
 }
 
 function countOrThrow(core: RoomCore, error: unknown): void {
-  if (!(error instanceof AppError)) throw error;
+  if (!isAppError(error)) throw error;
   if (error.code === "epoch.no_key") core.counter.count("no-key");
   else {
     core.dropped(error);

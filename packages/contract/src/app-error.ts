@@ -20,6 +20,8 @@ export interface AppErrorOptions {
   readonly faults?: readonly Fault[];
   /** Seconds after which a retry makes sense; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** Of the refused request, where it came from a server: the operator finds the log line by it. */
+  readonly requestId?: string;
 }
 
 function fill(template: string, params: ErrorParams): string {
@@ -35,6 +37,7 @@ export class AppError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly params: ErrorParams;
   readonly faults: readonly Fault[];
   readonly retryAfterSeconds: number | undefined;
+  readonly requestId: string | undefined;
 
   constructor(code: Code, params: ErrorParams = {}, options: AppErrorOptions = {}) {
     super(fill(errorCatalogue[code].text, params), options.cause === undefined ? {} : { cause: options.cause });
@@ -43,6 +46,7 @@ export class AppError<Code extends ErrorCode = ErrorCode> extends Error {
     this.params = params;
     this.faults = options.faults ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.requestId = options.requestId;
   }
 
   get row(): ErrorRow {
@@ -101,7 +105,10 @@ export function toProblem(error: AppError, requestId: string): Problem {
 /** Back from the wire; `undefined` when the code is not in this version's catalogue. */
 export function fromProblem(problem: Problem): AppError | undefined {
   if (!Object.hasOwn(errorCatalogue, problem.code)) return undefined;
-  return new AppError(problem.code as ErrorCode, problem.params, problem.faults ? { faults: problem.faults } : {});
+  return new AppError(problem.code as ErrorCode, problem.params, {
+    requestId: problem.requestId,
+    ...(problem.faults ? { faults: problem.faults } : {}),
+  });
 }
 
 /** Every fault of a zod error as `{path, message}`, paths in dot form. */

@@ -8,6 +8,7 @@ import { AppError } from "@althing/contract";
 import * as primitives from "#primitives";
 import { equalBytes, type Bytes } from "./bytes.ts";
 import { chain, type MaybePromise } from "./maybe-promise.ts";
+import { readOwnDigest } from "./own-form.ts";
 import { bytesOf, isInnerListMember, parseStrictDictionary, type Dictionary } from "./structured-fields.ts";
 
 export interface DigestMember {
@@ -29,6 +30,13 @@ function isKnown(algorithm: string): algorithm is DigestMember["algorithm"] {
 
 /** @throws {auth.digest_malformed} unreadable, of wrong length, or without a known algorithm */
 export function parseContentDigest(value: string): DigestMember[] {
+  const own = readOwnDigest(value);
+  if (own !== undefined) return [{ algorithm: "sha-256", digest: own }];
+  return parseAnyDigest(value);
+}
+
+/** {@link parseContentDigest} for whatever form the field has. */
+export function parseAnyDigest(value: string): DigestMember[] {
   let dictionary: Dictionary;
   try {
     dictionary = parseStrictDictionary(value);

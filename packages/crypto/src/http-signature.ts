@@ -6,14 +6,15 @@
  * parse → digest form → freshness → signature → user → nonce. Fields are parsed by a library (structured-fields.ts); the base is our own,
  * compared byte for byte with the RFC's vectors.
  */
-import { AppError, limits } from "@althing/contract";
+import { AppError, limits, type SignPub } from "@althing/contract";
 import { serializeInnerList } from "structured-headers";
 import { randomBytes, toBase64url, utf8, type Bytes } from "./bytes.ts";
 import { byteSequence, contentDigest } from "./content-digest.ts";
 import type { Identity } from "./identity.ts";
 import { chain, type MaybePromise } from "./maybe-promise.ts";
+import { readOwnSignature } from "./own-form.ts";
 import { fieldValue, signatureBase, type HttpRequestView } from "./signature-base.ts";
-import { verifyExact } from "./signing.ts";
+import { verifyExact, verifyExactApart } from "./signing.ts";
 import {
   bytesOf,
   isInnerListMember,
@@ -201,8 +202,19 @@ export function parseSignatures(view: HttpRequestView, profile: SignatureProfile
   return parsed;
 }
 
+/** What {@link parseSignatures} would say, for a request of our own clients; undefined for any other. */
+function parseOwn(view: HttpRequestView): ParsedSignature | undefined {
+  const own = readOwnSignature(fieldValue(view, "signature-input") ?? "", fieldValue(view, "signature") ?? "");
+  if (own === undefined) return undefined;
+  const { signatureParams, ...rest } = own;
+  checkComponents(view, own.components, althingProfile);
+  return { ...rest, base: signatureBase(view, own.components, signatureParams) };
+}
+
 /** The one signature of a request; errors as {@link parseSignatures}. */
 export function parseSignature(view: HttpRequestView, profile: SignatureProfile = althingProfile): ParsedSignature {
+  const own = profile === althingProfile ? parseOwn(view) : undefined;
+  if (own !== undefined) return own;
   const [only] = parseSignatures(view, profile);
   return only as ParsedSignature;
 }
@@ -220,14 +232,24 @@ export function checkFreshness(parsed: ParsedSignature, nowSeconds: number, prof
   if (!fresh) throw new AppError("auth.stale", { created, expires, now: Math.floor(nowSeconds) });
 }
 
+function requireGood(good: boolean): void {
+  if (!good) throw new AppError("auth.bad_signature");
+}
+
 /**
- * @param key raw Ed25519 public key; in the althing profile the bytes of `parsed.keyId`
+ * @param key raw Ed25519 public key or its hexadecimal form; in the althing profile `parsed.keyId`
  * @throws {auth.bad_signature}
  */
-export function verifyRequestSignature(parsed: ParsedSignature, key: Uint8Array): MaybePromise<void> {
-  return chain(verifyExact(key, utf8(parsed.base), parsed.signature), (good) => {
-    if (!good) throw new AppError("auth.bad_signature");
-  });
+export function verifyRequestSignature(parsed: ParsedSignature, key: SignPub | Uint8Array): MaybePromise<void> {
+  return chain(verifyExact(key, utf8(parsed.base), parsed.signature), requireGood);
+}
+
+/**
+ * {@link verifyRequestSignature} on another thread: one answer comes later, many come sooner.
+ * @throws {auth.bad_signature}
+ */
+export async function verifyRequestSignatureApart(parsed: ParsedSignature, key: SignPub | Uint8Array): Promise<void> {
+  requireGood(await verifyExactApart(key, utf8(parsed.base), parsed.signature));
 }
 
 /** A request about to be sent. */

@@ -35,6 +35,7 @@ export {
   parseSignatures,
   signRequest,
   verifyRequestSignature,
+  verifyRequestSignatureApart,
   type HttpRequestView,
   type ParsedSignature,
   type RequestToSign,

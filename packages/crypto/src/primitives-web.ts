@@ -67,10 +67,9 @@ export async function importSignKey(seed: Uint8Array): Promise<SignKey> {
 export async function importVerifyKey(raw: Uint8Array): Promise<VerifyKey> {
   if (raw.length !== 32) throw new TypeError("a public key has 32 bytes");
   const key = await subtle.importKey("raw", owned(raw), "Ed25519", false, ["verify"]);
-  return {
-    verify: async (message, signature) =>
-      signature.length === 64 && (await subtle.verify("Ed25519", key, owned(signature), owned(message))),
-  };
+  const verify = async (message: Uint8Array, signature: Uint8Array) =>
+    signature.length === 64 && (await subtle.verify("Ed25519", key, owned(signature), owned(message)));
+  return { verify, verifyApart: verify };
 }
 
 export async function importAeadKey(raw: Uint8Array): Promise<AeadKey> {

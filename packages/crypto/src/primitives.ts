@@ -11,6 +11,8 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 export interface VerifyKey {
   /** Strict Ed25519 (RFC 8032): S below the group order, 64 bytes exactly. */
   verify(message: Uint8Array, signature: Uint8Array): MaybePromise<boolean>;
+  /** The same verdict, computed off the calling thread. */
+  verifyApart(message: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
 export interface SignKey {

@@ -31,12 +31,19 @@ function unresolved(component: string): AppError {
   return new AppError("auth.component_unknown", { component });
 }
 
+/** Does the line begin or end with a space or a tab? */
+function isSpaced(line: string): boolean {
+  const first = line.charCodeAt(0);
+  const last = line.charCodeAt(line.length - 1);
+  return first === 0x20 || first === 0x09 || last === 0x20 || last === 0x09;
+}
+
 /** The field's lines trimmed and joined (RFC 9421 §2.1); undefined when the request does not have it. */
 export function fieldValue(view: HttpRequestView, name: string): string | undefined {
   let value: string | undefined;
   for (const [key, line] of view.headers) {
-    if (key !== name && key.toLowerCase() !== name) continue;
-    const trimmed = line.replace(/^[ \t]+/, "").replace(/(?<![ \t])[ \t]+$/, "");
+    if (key.length !== name.length || (key !== name && key.toLowerCase() !== name)) continue;
+    const trimmed = isSpaced(line) ? line.replace(/^[ \t]+/, "").replace(/(?<![ \t])[ \t]+$/, "") : line;
     value = value === undefined ? trimmed : `${value}, ${trimmed}`;
   }
   return value;

@@ -42,6 +42,13 @@ export function verifyExact(signPub: SignPub | Uint8Array, message: Uint8Array, 
   return chain(verifyKeyOf(signPub), (key) => (key === undefined ? false : key.verify(message, signature)));
 }
 
+/** {@link verifyExact} on another thread where the platform has a synchronous one. */
+export async function verifyExactApart(signPub: SignPub | Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  if (signature.length !== 64) return false;
+  const key = await verifyKeyOf(signPub);
+  return key !== undefined && key.verifyApart(message, signature);
+}
+
 /** Strict Ed25519 over `althing/<kind>/v1`, a zero byte and `bytes`; false for anything wrong, keys too. */
 export function verify(kind: SignKind, signPub: SignPub | Uint8Array, bytes: Uint8Array, signature: Uint8Array): MaybePromise<boolean> {
   return verifyExact(signPub, signedBytes(kind, bytes), signature);

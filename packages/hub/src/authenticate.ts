@@ -8,12 +8,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Caller } from "@althing/bus";
 import { AppError, limits, signPubSchema, type SignPub } from "@althing/contract";
-import { checkFreshness, fromHex, parseContentDigest, parseSignature, verifyRequestSignature, type DigestMember } from "@althing/crypto";
+import { checkFreshness, parseContentDigest, parseSignature, type DigestMember } from "@althing/crypto";
 import type { ClaimStore } from "@althing/store";
 import type { CompiledRoute } from "./compiled-routes.ts";
 import { hasBody, headerOf, type Exchange } from "./exchange.ts";
 import type { Origins } from "./origins.ts";
 import type { RateLimiter } from "./rate-limit.ts";
+import { createSignatureCheck } from "./signature-check.ts";
 
 export interface AuthenticateOptions {
   readonly origins: Origins;
@@ -39,6 +40,7 @@ export type Authenticate = (route: CompiledRoute, request: IncomingMessage, exch
 
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   const { origins, limiter, nowMs } = options;
+  const signatures = createSignatureCheck();
 
   async function verify(route: CompiledRoute, request: IncomingMessage, exchange: Exchange): Promise<Authenticated> {
     const { headers } = exchange;
@@ -50,8 +52,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     const digest = body ? readDigest(headers) : undefined;
     const parsed = parseSignature({ method: request.method ?? "", targetUri: origin + (request.url ?? ""), headers, hasBody: body });
     checkFreshness(parsed, Math.floor(nowMs() / 1_000));
-    const key = fromHex(parsed.keyId);
-    const verified = verifyRequestSignature(parsed, key);
+    const verified = signatures.verify(parsed);
     if (verified instanceof Promise) await verified;
     const signPub = parsed.keyId as SignPub;
     const caller = route.class === "self-signed" ? undefined : await options.findCaller(signPub);

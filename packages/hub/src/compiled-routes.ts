@@ -107,7 +107,7 @@ export function parseQuery(url: string): Record<string, string> | undefined {
   const mark = url.indexOf("?");
   if (mark === -1 || mark === url.length - 1) return undefined;
   // No prototype: a parameter called __proto__ is an unknown field like any other.
-  const query: Record<string, string> = Object.create(null);
+  const query = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(url.slice(mark + 1))) {
     if (name in query) throw new AppError("request.invalid", { detail: `query.${name.slice(0, 64)}: comes twice` }, { faults: [{ path: `query.${name.slice(0, 64)}`, message: "comes twice" }] });
     query[name] = value;

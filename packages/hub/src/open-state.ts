@@ -96,7 +96,7 @@ async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Prom
 async function openJetStream(connection: BusConnection, folder: DataFolder, clock: { now(): number }): Promise<Records> {
   const common = { connection: connection.account, replicas: 1, clock };
   const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: [], create: !folder.founded });
-  return { store, claims: await openJetStreamClaims({ ...common, stream: streams.claims }) };
+  return { store, claims: openJetStreamClaims({ ...common, stream: streams.claims }) };
 }
 
 /** Where this node's own messaging server is reached: with a certificate it listens where the hub does (nats-files.ts), else on loopback. */

@@ -48,7 +48,13 @@ export function originsOf(config: Pick<Config, "origins" | "ports" | "tls_cert">
 }
 
 function normalised(entry: string): string {
-  const invalid = () => new AppError("config.invalid", { key: "origins", source: "the configuration", observed: JSON.stringify(entry), detail: "an origin is scheme://host[:port] with http or https" });
+  const invalid = () =>
+    new AppError("config.invalid", {
+      key: "origins",
+      source: "the configuration",
+      observed: JSON.stringify(entry),
+      detail: "an origin is scheme://host[:port] with http or https",
+    });
   let url: URL;
   try {
     url = new URL(entry);

@@ -19,13 +19,8 @@ export const apiHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 };
 
-/**
- * The page and its assets.
- * @param webSocketSources `ws://host:port` of each origin; IPv6 literals are left out, because a policy's grammar has no place for
- * them (Content Security Policy Level 3, §2.3.1) and `'self'` covers the page's own address
- */
+/** The page and its assets. @param webSocketSources `ws://host:port` of each origin */
 export function pageHeaders(webSocketSources: readonly string[]): Readonly<Record<string, string>> {
-  const named = webSocketSources.filter((source) => !source.includes("["));
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
@@ -33,7 +28,7 @@ export function pageHeaders(webSocketSources: readonly string[]): Readonly<Recor
     "img-src 'self' data:",
     "font-src 'self'",
     "manifest-src 'self'",
-    `connect-src ${["'self'", ...named].join(" ")}`,
+    `connect-src ${["'self'", ...webSocketSources].join(" ")}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -89,6 +89,19 @@ describe("what policy forbids is refused by name", () => {
     expect(ruleOf(bytes)).toBe(rule);
   });
 
+  it("old and new handlers in one module are refused every time, though the engine's own check is a race", () => {
+    const legacy = body([], [0x06, 0x40, 0x19, 0x0b]);
+    const modern = body([], [0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x0b, 0x0b]);
+    const filler = body([], Array(200).fill([0x41, 1, 0x1a]).flat());
+    const bodies = [modern, ...Array(50).fill(filler), legacy];
+    const bytes = buildModule([
+      [1, vector([[0x60, 0, 0]])],
+      [3, vector(bodies.map(() => [0]))],
+      [10, vector(bodies)],
+    ]);
+    for (let turn = 0; turn < 50; turn++) expect(["engine", "feature.mixed-exceptions"]).toContain(ruleOf(bytes));
+  });
+
   it("a small array in a constant expression passes and is reported", () => {
     expect(ruleOf(arrayOf(i32(100)))).toBeUndefined();
     expect(meterModule(arrayOf(i32(100)), { maxMemoryPages: 1, maxTableElements: 1 }).report.constantGcBytes).toBe(832);

@@ -27,6 +27,10 @@ export interface GroupCommitOptions {
   readonly database: SqliteDatabase;
   readonly path: string;
   readonly groupMax: number;
+  /** In the transaction, before its first job. */
+  readonly began?: () => void;
+  /** In the transaction, after its last job. */
+  readonly committing?: () => void;
   /** After a commit, before its jobs resolve. */
   readonly committed?: () => void;
   /** The transaction was undone. */
@@ -47,6 +51,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     const settled: (() => void)[] = [];
     try {
       (inside ? savepoint : begin).run();
+      options.began?.();
       for (const job of jobs) {
         try {
           const value = job.run();
@@ -56,6 +61,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
           settled.push(() => job.reject(error));
         }
       }
+      options.committing?.();
       (inside ? release : commit).run();
     } catch (error) {
       if (database.open && database.inTransaction) database.exec(inside ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK");

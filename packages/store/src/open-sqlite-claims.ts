@@ -1,14 +1,17 @@
 /**
  * Claims in an SQLite file of their own, beside the state and not in it: they are many, short-lived, and in no backup.
  *
- * Invariant: `true` is answered only after the commit that holds the claim. Claims of one turn of the event loop share a commit
- * (group-commit.ts); expired rows are deleted a few at a time by the claims that come later.
+ * Invariant: `true` is answered only after the commit that holds the claim. Memory decides (live-claims.ts, filled at open), the file remembers: the
+ * claims of one turn of the event loop that end together are one row, appended where the youngest rows are. A row a claim, by its
+ * random hash, would dirty a page a claim. What another connection committed is read before anything is decided, so several processes on one
+ * file stay right; the hub's data lock makes that the exception. After a commit that failed the file is read again.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { AppError } from "@althing/contract";
 import { checkClaim } from "./claim-check.ts";
 import { createGroupCommit } from "./group-commit.ts";
-import { openSqliteFile, type Fsync } from "./sqlite-file.ts";
+import { createLiveClaims } from "./live-claims.ts";
+import { openSqliteFile, sqliteFailure, type Fsync, type SqliteDatabase } from "./sqlite-file.ts";
 import type { ClaimStore } from "./types.ts";
 
 export interface SqliteClaimsOptions {
@@ -24,11 +27,32 @@ export interface SqliteClaimsOptions {
 
 /** "ALCL" */
 const applicationId = 0x414c_434c;
-/** Per claim; more than one, so that the table shrinks after a burst. */
-const sweepRows = 4;
+const hashBytes = 32;
+/** At most one sweep in this time. */
+const sweepIntervalMs = 1_000;
+/** `hashes`: sha-256 of each claim, one after another. */
 const schema = `
-CREATE TABLE claims (key BLOB PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX claims_by_expiry ON claims (expires_at_ms)`;
+CREATE TABLE claim_groups (expires_at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (expires_at_ms, seq)) STRICT, WITHOUT ROWID`;
+/** Format 1 had a row a claim. */
+const fromFormat1 = `${schema};
+INSERT INTO claim_groups SELECT expires_at_ms, row_number() OVER (), key FROM claims;
+DROP TABLE claims`;
+
+interface GroupRow {
+  readonly expires_at_ms: number;
+  readonly seq: number;
+  readonly hashes: Buffer;
+}
+
+function prepare(database: SqliteDatabase) {
+  return {
+    dataVersion: database.prepare<[], number>("PRAGMA data_version").pluck(),
+    live: database.prepare<[number], GroupRow>("SELECT expires_at_ms, seq, hashes FROM claim_groups WHERE expires_at_ms > ?"),
+    highest: database.prepare<[], number | null>("SELECT max(seq) FROM claim_groups").pluck(),
+    insert: database.prepare<[number, number, Buffer]>("INSERT INTO claim_groups VALUES (?, ?, ?)"),
+    sweep: database.prepare<[number]>("DELETE FROM claim_groups WHERE expires_at_ms <= ?"),
+  };
+}
 
 /** @throws {store.corrupt} {store.version} {store.unavailable} */
 export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
@@ -39,36 +63,94 @@ export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
     fsync: options.fsync ?? "always",
     ...(options.key === undefined ? {} : { key: options.key }),
     applicationId,
-    format: 1,
+    format: 2,
     schema,
+    upgrades: { 1: fromFormat1 },
     busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
   });
-  const take = database.prepare<[Buffer, number, number]>(
-    "INSERT INTO claims VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET expires_at_ms = excluded.expires_at_ms WHERE claims.expires_at_ms <= ?",
-  );
-  const sweep = database.prepare<[number, number]>(
-    "DELETE FROM claims WHERE key IN (SELECT key FROM claims WHERE expires_at_ms <= ? LIMIT ?)",
-  );
-  const group = createGroupCommit({ database, path, groupMax: 1_000 });
+  const sql = prepare(database);
+  const live = createLiveClaims();
+  /** Decided in the open transaction: hashes by expiry. */
+  const fresh = new Map<number, string[]>();
+  let seq = 0;
+  /** `data_version` when the file was read; -1: read it again. */
+  let readAsOf = -1;
+  let sweptAtMs = 0;
   let closed = false;
+
+  const readAll = () => {
+    const nowMs = clock.now();
+    live.clear();
+    for (const row of sql.live.iterate(nowMs)) {
+      if (row.hashes.length % hashBytes !== 0) throw new AppError("store.corrupt", { path, detail: "a group of claims is cut short" });
+      const text = row.hashes.toString("latin1");
+      for (let at = 0; at < text.length; at += hashBytes) live.add(text.slice(at, at + hashBytes), row.expires_at_ms, nowMs);
+    }
+    seq = sql.highest.get() ?? 0;
+  };
+
+  const refresh = () => {
+    const asOf = sql.dataVersion.get() ?? 0;
+    if (asOf === readAsOf) return;
+    readAll();
+    readAsOf = asOf;
+  };
+
+  /** @returns whether the claim is the first; runs inside the group's transaction */
+  const decide = (key: string, expiresAtMs: number): boolean => {
+    const nowMs = clock.now();
+    if (live.has(key, nowMs)) return false;
+    live.add(key, expiresAtMs, nowMs);
+    const group = fresh.get(expiresAtMs);
+    if (group === undefined) fresh.set(expiresAtMs, [key]);
+    else group.push(key);
+    return true;
+  };
+
+  const writeFresh = () => {
+    if (fresh.size === 0) return;
+    for (const [expiresAtMs, keys] of fresh) sql.insert.run(expiresAtMs, (seq += 1), Buffer.from(keys.join(""), "latin1"));
+    const nowMs = clock.now();
+    if (Math.abs(nowMs - sweptAtMs) < sweepIntervalMs) return;
+    sweptAtMs = nowMs;
+    sql.sweep.run(nowMs);
+    live.sweep(nowMs);
+  };
+
+  const group = createGroupCommit({
+    database,
+    path,
+    groupMax: 1_000,
+    began: refresh,
+    committing: writeFresh,
+    committed: () => fresh.clear(),
+    undone() {
+      fresh.clear();
+      readAsOf = -1;
+    },
+  });
+
+  try {
+    refresh();
+  } catch (error) {
+    database.close();
+    throw sqliteFailure(path, error);
+  }
+
   return {
     async claim(key, expiresAtMs) {
       if (closed) throw new AppError("store.unavailable", { detail: "it is closed" });
       checkClaim(key, expiresAtMs);
       // The hash: one length for all, and a nonce that someone filled with a secret is not kept.
-      const hash = createHash("sha256").update(key).digest();
-      return group.submit(() => {
-        const nowMs = clock.now();
-        const taken = take.run(hash, expiresAtMs, nowMs).changes === 1;
-        sweep.run(nowMs, sweepRows);
-        return taken;
-      });
+      const hashed = hash("sha256", key, "binary");
+      return group.submit(() => decide(hashed, expiresAtMs));
     },
     async close() {
       if (closed) return;
       closed = true;
       group.flush();
       database.close();
+      live.clear();
     },
   };
 }

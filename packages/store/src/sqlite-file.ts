@@ -26,6 +26,8 @@ export interface SqliteFileOptions {
   readonly format: number;
   /** Makes the tables. */
   readonly schema: string;
+  /** By the format that is found: what makes the next one of it. */
+  readonly upgrades?: Readonly<Record<number, string>>;
   /** How long another process' write is waited for. */
   readonly busyTimeoutMs: number;
 }
@@ -131,6 +133,20 @@ export function openSqliteFile(options: SqliteFileOptions): SqliteDatabase {
   }
 }
 
+/** One step, whole or not at all; another process may have taken it while we waited for the lock. */
+function upgrade(database: SqliteDatabase, from: number, { path, upgrades }: SqliteFileOptions): void {
+  const step = upgrades?.[from];
+  if (step === undefined) throw new AppError("store.corrupt", { path, detail: `it has format ${from}` });
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    if (database.pragma("user_version", { simple: true }) === from) database.exec(`${step}; PRAGMA user_version = ${from + 1}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.inTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
 function checkOwner(database: SqliteDatabase, options: SqliteFileOptions): void {
   const { path } = options;
   if (database.pragma("application_id", { simple: true }) !== options.applicationId) {
@@ -139,6 +155,7 @@ function checkOwner(database: SqliteDatabase, options: SqliteFileOptions): void 
   const format = database.pragma("user_version", { simple: true }) as number;
   if (format > options.format) throw new AppError("store.version", { observed: `format ${format}`, expected: `format ${options.format}` });
   if (format < 1) throw new AppError("store.corrupt", { path, detail: `it has format ${format}` });
+  for (let from = format; from < options.format; from++) upgrade(database, from, options);
   const observed = database.prepare<[], string>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid").pluck().all();
   const expected = options.schema
     .split(";")

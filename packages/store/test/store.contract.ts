@@ -271,14 +271,17 @@ export function describeStore(backend: StoreBackend): void {
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();
-    for (let reads = 0; reads < 150; reads += 1) {
-      const { records } = await things(to).list();
-      expect(new Set(records.map((r) => r.value.n)).size, JSON.stringify(records)).toBeLessThanOrEqual(1);
-      expect([0, 4]).toContain(records.length);
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      for (let reads = 0; reads < 150; reads += 1) {
+        const { records } = await things(to).list();
+        expect(new Set(records.map((r) => r.value.n)).size, JSON.stringify(records)).toBeLessThanOrEqual(1);
+        expect([0, 4]).toContain(records.length);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      running = false;
+      await writing;
     }
-    running = false;
-    await writing;
   });
 
   check("a batch takes 1,000 writes and not one more; each key once", async (store) => {

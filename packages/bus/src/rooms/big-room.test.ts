@@ -2,7 +2,19 @@
 import { limits, type EndpointId, type Handle, type RoomId } from "@althing/contract";
 import { describe, expect, it } from "vitest";
 import { checkConsistency } from "../../test/check-consistency.ts";
-import { foundRoom, hold, identityOf, inviteTo, kickFrom, memberOf, propose, startBus, type HeldRoom, type Person, type World } from "../../test/start-bus.ts";
+import {
+  foundRoom,
+  hold,
+  identityOf,
+  inviteTo,
+  kickFrom,
+  memberOf,
+  propose,
+  startBus,
+  type HeldRoom,
+  type Person,
+  type World,
+} from "../../test/start-bus.ts";
 import { openCollections } from "../collections.ts";
 import { isoTime } from "../environment.ts";
 import { epochWrites } from "./epoch-rows.ts";
@@ -23,7 +35,13 @@ async function crowd(count: number): Promise<Person[]> {
 async function fill(world: World, held: HeldRoom, owner: Person, people: readonly Person[]): Promise<void> {
   const collections = openCollections(world.store);
   const at = isoTime(world.clock.now());
-  const made = await propose(world, held, owner, [...(held.record?.members ?? []), ...people.map((person) => memberOf(person, "member"))], "invite");
+  const made = await propose(
+    world,
+    held,
+    owner,
+    [...(held.record?.members ?? []), ...people.map((person) => memberOf(person, "member"))],
+    "invite",
+  );
   const epoch = 2;
   for (let from = 0; from < people.length; from += 150) {
     await world.store.batch(
@@ -34,7 +52,11 @@ async function fill(world: World, held: HeldRoom, owner: Person, people: readonl
           collections.users.toPut([signPub], { signPub, endpoint, handle, role: "member", status: "active", createdAt: at, keys }, 0),
           collections.endpoints.toPut([endpoint], { signPub }, 0),
           collections.handles.toPut([handle], { endpoint }, 0),
-          collections.members.toPut([held.id, endpoint], { role: "member", joined: true, since: at, handle, signPub, fromEpoch: epoch, afterSeq: 0 }, 0),
+          collections.members.toPut(
+            [held.id, endpoint],
+            { role: "member", joined: true, since: at, handle, signPub, fromEpoch: epoch, afterSeq: 0 },
+            0,
+          ),
           collections.userRooms.toPut([endpoint, held.id], { joined: true }, 0),
         ];
       }),
@@ -44,7 +66,11 @@ async function fill(world: World, held: HeldRoom, owner: Person, people: readonl
   if (!room) throw new Error("there is no room");
   await world.store.batch([
     ...epochWrites(collections, held.id, { epoch, hash: made.hash, proposal: made.proposal }, at),
-    collections.rooms.toPut([held.id], { ...room.value, members: people.length + 1, epoch, epochHash: made.hash, epochAt: at }, room.revision),
+    collections.rooms.toPut(
+      [held.id],
+      { ...room.value, members: people.length + 1, epoch, epochHash: made.hash, epochAt: at },
+      room.revision,
+    ),
   ]);
   hold(held, made);
   await world.reopen();
@@ -52,7 +78,7 @@ async function fill(world: World, held: HeldRoom, owner: Person, people: readonl
 
 async function everyMember(world: World, caller: Person["caller"], room: RoomId, limit: number): Promise<EndpointId[]> {
   const seen: EndpointId[] = [];
-  for (let after: EndpointId | undefined; ; ) {
+  for (let after: EndpointId | undefined; ;) {
     const page = await world.bus.rooms.members(caller, { room, limit, ...(after ? { after } : {}) });
     expect(page.members.length).toBeLessThanOrEqual(limit);
     seen.push(...page.members.map((member) => member.endpoint));
@@ -71,7 +97,8 @@ describe.each(["sqlite", "jetstream"] as const)("a room of 1,200 on the %s store
       const people = await crowd(size - 1);
       await fill(world, held, owner, people);
       const all = [owner, ...people].map((person) => person.identity.endpoint).sort();
-      for (const limit of [limits.roomMembersMax, 500]) expect(await everyMember(world, people[7]?.caller as never, held.id, limit)).toEqual(all);
+      for (const limit of [limits.roomMembersMax, 500])
+        expect(await everyMember(world, people[7]?.caller as never, held.id, limit)).toEqual(all);
 
       await kickFrom(world, held, owner, people[0] as Person);
       await inviteTo(world, held, owner, late);

@@ -60,16 +60,19 @@ export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.
   const { collections, locks } = deps;
   requireInstance(caller, "rooms.use");
   const id = await roomIdOf(collections, input.room);
-  if (!id || !(await collections.rooms.get([id]))) throw new AppError("room.not_found", { room: input.room });
-  const invited = await locks.run(`joins/${caller.endpoint}`, () =>
+  if (!id) throw new AppError("room.not_found", { room: input.room });
+  const standing = await locks.run(`joins/${caller.endpoint}`, () =>
     locks.run(`room/${id}`, async () => {
+      const room = await collections.rooms.get([id]);
+      if (!room) throw new AppError("room.not_found", { room: input.room });
       const member = await collections.members.get(memberKey(id, caller.endpoint));
+      if (member?.value.joined) return { room, member };
       await (member ? accept(deps, caller, id) : ask(deps, caller, id));
-      return member !== undefined;
+      return member && standingIn(collections, caller, id);
     }),
   );
-  if (!invited) return { status: "requested" };
-  return { status: "joined", room: roomView(deps, await standingIn(collections, caller, id)) };
+  if (!standing) return { status: "requested" };
+  return { status: "joined", room: roomView(deps, standing) };
 }
 
 export async function requests(deps: RoomsDeps, caller: Caller, input: Input<"rooms.requests">): Promise<Output<"rooms.requests">> {

@@ -84,7 +84,8 @@ export function createPathBook(): PathBook {
   let nextId = 1;
 
   function refuseTwin(path: string, node: PathNode, segment: string): never {
-    throw malformedBundle(foldCase(node.spelling) === foldCase(segment) ? "casefold_twin" : "unicode_twin", path);
+    const isSameText = node.spelling.normalize("NFC") === segment.normalize("NFC");
+    throw malformedBundle(!isSameText && foldCase(node.spelling) === foldCase(segment) ? "casefold_twin" : "unicode_twin", path);
   }
 
   function step(parent: number, path: string, segment: string, isFile: boolean): number {
@@ -108,7 +109,8 @@ export function createPathBook(): PathBook {
       for (const segment of segments) parent = step(parent, path, segment, false);
       step(parent, path, name, true);
       if (last !== undefined && Buffer.compare(last, bytes) >= 0) throw malformedBundle("noncanonical_order", path);
-      last = bytes;
+      // A copy: the reader lends a view of a buffer that the next head overwrites.
+      last = Uint8Array.from(bytes);
     },
   };
 }

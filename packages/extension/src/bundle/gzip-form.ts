@@ -140,6 +140,7 @@ export async function* gunzip(source: ByteSource, maxPackedBytes: number): Async
   const inflater = openInflater();
   let header: number | undefined;
   let packedBytes = 0;
+  const memberBytes = () => (header ?? 0) + inflater.consumedBytes() + trailerBytes;
   let tail = Buffer.alloc(0);
   let sum = 0;
   let unpackedBytes = 0;
@@ -155,11 +156,11 @@ export async function* gunzip(source: ByteSource, maxPackedBytes: number): Async
       packedBytes += block.length;
       tail = Buffer.concat([tail, block]).subarray(-trailerBytes);
       if (!inflater.hasEnded()) for await (const bytes of inflater.feed(block.subarray(start))) yield count(bytes);
-      if (inflater.hasEnded() && packedBytes > header + inflater.consumedBytes() + trailerBytes) throw malformedBundle("trailing_data");
+      if (inflater.hasEnded() && packedBytes > memberBytes()) throw malformedBundle("trailing_data");
     }
     if (header === undefined) throw malformedBundle("gzip_form", undefined, "the file is empty");
     for await (const bytes of inflater.finish()) yield count(bytes);
-    if (packedBytes < header + inflater.consumedBytes() + trailerBytes) throw malformedBundle("truncated");
+    if (packedBytes !== memberBytes()) throw malformedBundle(packedBytes < memberBytes() ? "truncated" : "trailing_data");
     checkTrailer(tail, sum, unpackedBytes);
   } finally {
     inflater.close();

@@ -6,7 +6,7 @@
  * `rejectUnauthorized` is set outright, because NODE_TLS_REJECT_UNAUTHORIZED changes its default.
  */
 import { isIP, connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from "node:tls";
 import { AppError } from "@althing/contract";
 import { parseAddress } from "./classify-address.ts";
 
@@ -23,10 +23,8 @@ export interface PinnedTarget {
 export type Connect = (target: PinnedTarget, signal: AbortSignal) => Promise<Socket>;
 
 export interface ConnectOptions {
-  /** Authorities in PEM that are trusted besides the system's, for registries with a private one. */
+  /** Authorities in PEM that are trusted besides Node's own, for a registry with a private one. */
   readonly extraAuthorities?: readonly string[];
-  /** All authorities that are trusted, in PEM; default: those of Node. */
-  readonly authorities?: readonly string[];
 }
 
 /** The longest time an address may take while others wait for their turn. */
@@ -36,15 +34,14 @@ function noLookup(): never {
   throw new Error("a vetted connection never looks a name up");
 }
 
-function openSocket(target: PinnedTarget, authorities: readonly string[] | undefined): Socket | TLSSocket {
+function openSocket(target: PinnedTarget, secureContext: () => SecureContext): Socket | TLSSocket {
   const place = { host: target.address, port: target.port, lookup: noLookup, autoSelectFamily: false };
   if (target.scheme === "http") return connectTcp(place);
   return connectTls({
     ...place,
     ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
-    ...(authorities ? { ca: [...authorities] } : {}),
+    secureContext: secureContext(),
     ALPNProtocols: ["http/1.1"],
-    minVersion: "TLSv1.2",
     rejectUnauthorized: true,
   });
 }
@@ -61,10 +58,15 @@ function certificateFault(socket: Socket): string | undefined {
 
 /** The product's connector. */
 export function createConnect(options: ConnectOptions = {}): Connect {
-  const authorities = options.authorities;
+  const extra = options.extraAuthorities ?? [];
+  let context: SecureContext | undefined;
+  const secureContext = () => {
+    context ??= createSecureContext({ minVersion: "TLSv1.2", ca: [...getCACertificates("default"), ...extra] });
+    return context;
+  };
   return async (target, signal) => {
     signal.throwIfAborted();
-    const socket = openSocket(target, authorities);
+    const socket = openSocket(target, secureContext);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = () => reject(signal.reason);
     socket.once("error", reject);

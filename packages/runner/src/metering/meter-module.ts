@@ -115,6 +115,10 @@ function rewriteCode(
   }
   parts.writeRefuelBody(out, injected);
   const features = featureNames.filter((_name, index) => scan.seenFeatures[index] === 1);
+  // The engine refuses this mixture only if the right threads meet: 125 of 200 validations of one module passed.
+  if (features.includes("legacy-exceptions") && features.includes("exception-references")) {
+    refuse("feature.mixed-exceptions", "handlers of the old and of the new form in one module");
+  }
   return { code: out, instructions: scan.instructions, features: [...features].sort() };
 }
 

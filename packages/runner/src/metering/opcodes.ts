@@ -78,6 +78,7 @@ export const featureNames = [
   "tail-call",
   "exceptions",
   "legacy-exceptions",
+  "exception-references",
   "function-references",
   "gc",
 ] as const;
@@ -116,7 +117,7 @@ function defineControl(): void {
   row("legacy-exceptions", 0x07, shape.index, action.catch);
   row("exceptions", 0x08, shape.index, action.throw);
   row("legacy-exceptions", 0x09, shape.index, action.rethrow);
-  row("exceptions", 0x0a, shape.none, action.throwRef);
+  row("exception-references", 0x0a, shape.none, action.throwRef);
   row("mvp", 0x0b, shape.none, action.end);
   row("mvp", 0x0c, shape.label, action.branch);
   row("mvp", 0x0d, shape.label, action.branchIf);
@@ -133,7 +134,7 @@ function defineControl(): void {
   row("mvp", 0x1a, shape.none, action.free);
   row("mvp", 0x1b, shape.none);
   row("reference-types", 0x1c, shape.valueTypes);
-  row("exceptions", 0x1f, shape.tryTable, action.tryTable);
+  row("exception-references", 0x1f, shape.tryTable, action.tryTable);
 }
 
 function defineReferences(): void {

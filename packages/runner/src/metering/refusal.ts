@@ -19,6 +19,7 @@ export type RefusalRule =
   | "feature.table64"
   | "feature.shared-memory"
   | "feature.multi-memory"
+  | "feature.mixed-exceptions"
   | "feature.stack-switching"
   | "feature.custom-descriptors"
   | "gc.constant-allocation"
