@@ -2,8 +2,8 @@
  * How long a revoked person stays connected: 200 users, each in 20 rooms, each with a session and a live connection.
  *
  * Measured from the call of `users.revoke` to the close that the person's own connection sees, against a real nats-server with the product's
- * configuration, everybody else's connections open. The limit is that of the project's promise for this size. Prints a table and one line
- * of JSON; exit code 1 when the limit is passed.
+ * configuration, everybody else's connections open. Somebody new takes the place of each who went, so the list keeps its size. The limit
+ * is that of the project's promise for this size. Prints a table and one line of JSON; exit code 1 when the limit is passed.
  */
 import { loadavg } from "node:os";
 import { foundRoom, inviteTo, startBus, type HeldRoom, type Person, type SessionConnection } from "../packages/bus/test/start-bus.ts";
@@ -11,7 +11,8 @@ import { foundRoom, inviteTo, startBus, type HeldRoom, type Person, type Session
 const users = 200;
 const roomsEach = 20;
 const roomSize = 20;
-const revocations = 40;
+/** Enough for a 99th percentile that is not the maximum. */
+const revocations = 100;
 const limitMs = 100;
 
 function percentile(sorted: readonly number[], share: number): number {
@@ -21,7 +22,7 @@ function percentile(sorted: readonly number[], share: number): number {
 const world = await startBus();
 const people: Person[] = [];
 for (let index = 0; index < users; index++) people.push(await world.person(`user-${index}`));
-const rooms: HeldRoom[] = [];
+const rooms: { readonly held: HeldRoom; readonly owner: Person; readonly members: Person[] }[] = [];
 // Rows of a grid, shifted each round: every person in 20 rooms of 20, never with the same 19 others twice. Unencrypted rooms spare the bench
 // 4,000 epoch records; revocation writes the same rows.
 for (let round = 0; round < roomsEach; round++) {
@@ -34,7 +35,7 @@ for (let round = 0; round < roomsEach; round++) {
     const [owner, ...others] = distinct as [Person, ...Person[]];
     const { held } = await foundRoom(world, owner, `room-${round}-${group}`, { encrypt: false });
     for (const other of others) await inviteTo(world, held, owner, other);
-    rooms.push(held);
+    rooms.push({ held, owner, members: distinct });
   }
 }
 const sessions = new Map<Person, SessionConnection>();
@@ -45,7 +46,9 @@ const closedMs: number[] = [];
 const answeredMs: number[] = [];
 /** What of it is nats-server's own work: file written to reload confirmed. */
 const reloadMs: number[] = [];
-for (const person of people.slice(1, revocations + 1)) {
+const owners = new Set(rooms.map((room) => room.owner));
+const leaving = people.filter((person) => !owners.has(person)).slice(0, revocations);
+for (const [index, person] of leaving.entries()) {
   const session = sessions.get(person) as SessionConnection;
   const started = performance.now();
   const closed = session.nats.closed().then(() => performance.now() - started);
@@ -53,9 +56,13 @@ for (const person of people.slice(1, revocations + 1)) {
   answeredMs.push(performance.now() - started);
   closedMs.push(await closed);
   reloadMs.push(world.bus.acl.stats().lastMs);
+  sessions.delete(person);
+  const follower = await world.person(`follower-${index}`);
+  const places = rooms.filter((room) => room.members.includes(person));
+  await Promise.all(places.map(({ held, owner }) => inviteTo(world, held, owner, follower)));
+  sessions.set(follower, await world.session(follower));
 }
-let dropped = 0;
-for (const [person, session] of sessions) if (people.indexOf(person) > revocations && session.nats.isClosed()) dropped++;
+const dropped = [...sessions.values()].filter((session) => session.nats.isClosed()).length;
 const stats = world.bus.stats();
 await world.stop();
 

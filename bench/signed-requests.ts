@@ -60,13 +60,13 @@ const lengthField = Buffer.from("content-length: ");
 /** Calls back once for each complete answer; one is awaited at a time, so nothing follows it. */
 function readAnswers(socket: Socket, onAnswer: (status: string, answer: Buffer) => void): void {
   let held: Buffer | undefined;
-  socket.on("data", (chunk) => {
+  socket.on("data", (chunk: Buffer) => {
     const answer = held === undefined ? chunk : Buffer.concat([held, chunk]);
     const head = answer.indexOf("\r\n\r\n");
     const length = answer.indexOf(lengthField);
-    const whole = head === -1 ? Number.POSITIVE_INFINITY : head + 4 + (length === -1 ? 0 : Number.parseInt(answer.latin1Slice(length + lengthField.length, length + lengthField.length + 8), 10));
+    const whole = head === -1 ? Number.POSITIVE_INFINITY : head + 4 + (length === -1 ? 0 : Number.parseInt(answer.toString("latin1", length + lengthField.length, length + lengthField.length + 8), 10));
     held = answer.length < whole ? answer : undefined;
-    if (held === undefined) onAnswer(answer.latin1Slice(9, 12), answer);
+    if (held === undefined) onAnswer(answer.toString("latin1", 9, 12), answer);
   });
 }
 
@@ -165,12 +165,14 @@ async function measure(hub: HubProcess, phrase: string, load: Load): Promise<Mea
   const sender = fork(import.meta.filename, ["sender"], { execArgv: ["--disable-warning=ExperimentalWarning"] });
   const origin = `http://127.0.0.1:${hub.config.ports.hub}`;
   const result: Measured = { cpuRatios: [], wallRatios: [], rates: [], cpuUs: [], outcomes: [] };
-  for (let round = 0; round < rounds; round++) {
+  // The first round is not counted: it compiles.
+  for (let round = -1; round < rounds; round++) {
     const bare = bareRound(load.body.length);
     const before = cpuUs(hub.pid);
     sender.send({ origin, phrase, path: load.path, body: load.body, requests: requestsPerRound } satisfies Order);
     const [outcome] = (await once(sender, "message")) as [Outcome];
     if (outcome.failed > 0) throw new Error(`${outcome.failed} requests failed, the first with ${outcome.firstFailure}`);
+    if (round < 0) continue;
     const rate = (outcome.answered / outcome.ms) * 1_000;
     result.outcomes.push(outcome);
     const perRequestUs = (cpuUs(hub.pid) - before) / outcome.answered;

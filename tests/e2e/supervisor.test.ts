@@ -81,7 +81,7 @@ describe("start and stop", () => {
 
   test("at a terminal the link is shown, Ctrl-C reaches the supervisor alone, and nothing stays", async () => {
     await using place = await openWorkplace();
-    const child = spawn("script", ["-qfec", "./althing up", "/dev/null"], {
+    const child = spawn("script", ["-qfec", "exec ./althing up", "/dev/null"], {
       cwd: place.path,
       env: { ...place.env, TERM: "xterm" },
       stdio: ["pipe", "pipe", "pipe"],

@@ -76,9 +76,18 @@ export async function addUser(
   });
 }
 
-/** A batch takes each key once: a check is dropped where the same record is written with the same expectation. */
+/**
+ * A batch takes each key once: a check is dropped where the same record is written with the same expectation. With another one the record changed
+ * between right and write, so the right has to be decided again: a dropped check would let two newcomers both be admin number 0.
+ * @throws {store.conflict}
+ */
 function mergeWrites(writes: readonly Write[]): Write[] {
   const name = (write: Write) => JSON.stringify([write.collection, write.key]);
-  const written = new Set(writes.filter((write) => write.op !== "check").map(name));
-  return writes.filter((write) => write.op !== "check" || !written.has(name(write)));
+  const written = new Map(writes.filter((write) => write.op !== "check").map((write) => [name(write), write]));
+  return writes.filter((write) => {
+    const same = write.op === "check" ? written.get(name(write)) : undefined;
+    if (same !== undefined && same.expect !== write.expect)
+      throw new AppError("store.conflict", { key: write.key.join("/"), expected: write.expect ?? 0, observed: same.expect ?? 0 });
+    return same === undefined;
+  });
 }

@@ -6,6 +6,7 @@
  */
 import { AppError } from "@althing/contract";
 import { decodeIdentityFile, encodeIdentityFile, identityFromPhrase, isProtected, type Identity } from "@althing/crypto";
+import { randomUUID } from "node:crypto";
 import { linkSync } from "node:fs";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -81,8 +82,9 @@ export function loadIdentity(context: Context): Promise<LoadedIdentity> {
 }
 
 async function writeDraft(path: string, text: string): Promise<string> {
-  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  const handle = await open(draft, "w", 0o600);
+  // A fresh name, and nothing may be there: in a shared folder somebody else could have laid a link or an open file in wait for the phrase.
+  const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const handle = await open(draft, "wx", 0o600);
   try {
     await handle.writeFile(text);
     await handle.sync();

@@ -56,6 +56,7 @@ export async function clientFor(context: Context, loaded: LoadedIdentity, state:
   });
   client.on("warning", (warning) => {
     if (isAppError(warning)) context.output.warn(`warning: ${warning.message} [${warning.code}]\n  ${warning.fix}`);
+    else context.output.warn(`note: ${warning.message} [${warning.code}]`);
   });
   context.defer(() => client.close());
   return client;

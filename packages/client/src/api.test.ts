@@ -122,4 +122,12 @@ describe("calls of the interface", () => {
   it("name the address that cannot be reached", async () => {
     await expect(create(apiOf("http://127.0.0.1:1"))).rejects.toEqual(code("client.unreachable"));
   });
+
+  it("does not let a server speak of this client's own state, records or pins", async () => {
+    for (const code of ["epoch.no_key", "pin.changed", "state.corrupt", "client.closed"] as const) {
+      const error = new AppError(code, { room: "x", epoch: 1 });
+      const { url } = await serve(json(404, toProblem(error, "r1")));
+      await expect(apiOf(url).call("me.get")).rejects.toMatchObject({ code: "client.bad_answer" });
+    }
+  });
 });

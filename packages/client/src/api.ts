@@ -176,7 +176,8 @@ function problemOf(answer: HttpAnswer): AppError {
     return new AppError("client.bad_answer", { detail: `a redirect (${answer.status}), which is never followed` });
   const parsed = problemSchema.safeParse(jsonOf(answer.body));
   const known = parsed.success ? fromProblem(parsed.data) : undefined;
-  if (known === undefined) {
+  // Codes without a status are what a client or a program says of itself: a server could pass its own fault off as a forged record or a bad disk.
+  if (known === undefined || known.status === 0) {
     return new AppError("client.bad_answer", { detail: `status ${answer.status} without a known problem` });
   }
   if (answer.retryAfterSeconds === undefined) return known;

@@ -109,7 +109,7 @@ const roomAt = (last: ProposedEpoch | undefined, invite?: string): Room =>
     ...(invite === undefined ? {} : { invite }),
   }) as unknown as Room;
 
-function book(records: readonly ProposedEpoch[], me: Identity, pinned: { epoch: number; hash: string | null } = { epoch: 0, hash: null }) {
+function book(records: readonly ProposedEpoch[], me: Identity, pinned: { epoch: number; hash: string | null; inviters?: readonly string[] } = { epoch: 0, hash: null }) {
   const seen = { firstSight: 0, changes: [] as EpochChange[], top: undefined as VerifiedEpoch | undefined };
   const pins = createPins(openMemoryState());
   const made = createEpochBook({
@@ -244,5 +244,70 @@ describe("the chain of epochs", () => {
     const comeback: ProposedEpoch = { ...two, record, hash, proposal: { ...two.proposal, record: toBase64url(bytes) } };
     const { book: mine } = book([one, two, kicked, comeback], ada);
     await expect(mine.sync(roomAt(comeback))).rejects.toEqual(code("epoch.forged"));
+  });
+
+  it("takes a return into the room in silence only from somebody who could invite when it was last seen", async () => {
+    const [one, two] = (await threeEpochs(fromJoin)) as [ProposedEpoch, ProposedEpoch];
+    // Mallory, an acquaintance who never was in the room, makes a record of her own; the server keeps epoch 3 back.
+    const record = { ...two.record, epoch: 9, previous: "A".repeat(43), maker: mallory.endpoint };
+    const withMallory = [...two.record.members, member(mallory, "mallory", "owner")].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
+    const made = async (by: Identity, members: readonly EpochMember[]): Promise<ProposedEpoch> => {
+      const { bytes, hash } = await encodeEpoch({ ...record, maker: by.endpoint, members }, by);
+      return { ...two, record: { ...record, maker: by.endpoint, members }, hash, proposal: { ...two.proposal, record: toBase64url(bytes) } };
+    };
+    const foisted = await made(mallory, withMallory);
+    const honest = await made(ada, two.record.members);
+    const back = async (last: ProposedEpoch, inviter: Identity, inviters?: readonly string[]) => {
+      const { book: bobs, seen, pins } = book([last], bob, { epoch: 2, hash: two.hash, ...(inviters === undefined ? {} : { inviters }) });
+      await pins.pin("mallory" as Handle, mallory.endpoint);
+      await pins.pin("ada" as Handle, ada.endpoint);
+      await bobs.sync(roomAt(last, await invitation(last, inviter, bob.endpoint)));
+      return seen.firstSight;
+    };
+    expect(await back(foisted, mallory, [ada.endpoint])).toBe(1);
+    expect(await back(foisted, mallory)).toBe(1);
+    expect(await back(honest, ada, [ada.endpoint])).toBe(0);
+    expect(one.record.epoch).toBe(1);
+  });
+
+  it("says in one run who came and went between leaving a room and being back in it", async () => {
+    const [one, two] = (await threeEpochs(fromJoin)) as [ProposedEpoch, ProposedEpoch];
+    const served = [one, two];
+    const { book: bobs, seen, pins } = book(served, bob, { epoch: 2, hash: two.hash });
+    await bobs.sync(roomAt(two));
+    const members = [...two.record.members, member(mallory, "mallory", "owner")].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
+    const record = { ...two.record, epoch: 9, previous: "A".repeat(43), maker: mallory.endpoint, members };
+    const { bytes, hash } = await encodeEpoch(record, mallory);
+    const foisted: ProposedEpoch = { ...two, record, hash, proposal: { ...two.proposal, record: toBase64url(bytes) } };
+    served.splice(0, 2, foisted);
+    await pins.pin("mallory" as Handle, mallory.endpoint);
+    await bobs.sync(roomAt(foisted, await invitation(foisted, mallory, bob.endpoint)));
+    expect(seen.firstSight).toBe(1);
+    expect(seen.changes.at(-1)?.added.map(({ handle }) => handle)).toEqual(["mallory"]);
+  });
+
+  it("stops at the first forged record of a server that has no end of them", async () => {
+    const [one, two] = (await threeEpochs()) as [ProposedEpoch, ProposedEpoch];
+    let asked = 0;
+    const pins = createPins(openMemoryState());
+    const endless = createEpochBook({
+      api: {
+        call: async (_route: RouteName, { query }: { query: { from: number } }) => {
+          asked += 1;
+          if (query.from === 1) return { epochs: [{ epoch: 1, record: one.proposal.record }] };
+          const record = { ...two.record, epoch: query.from, previous: "A".repeat(43) };
+          const { bytes } = await encodeEpoch(record, ada);
+          return { epochs: [{ epoch: query.from, record: toBase64url(bytes) }], next: query.from + 1 };
+        },
+      } as unknown as Api,
+      identity: ada,
+      pins,
+      room: id,
+      pinned: () => ({ epoch: 0, hash: null }),
+      onFirstSight: () => undefined,
+      onAdvance: async () => undefined,
+    });
+    await expect(endless.sync({ ...roomAt(two), epoch: Number.MAX_SAFE_INTEGER, epochHash: undefined } as unknown as Room)).rejects.toEqual(code("epoch.forged"));
+    expect(asked).toBeLessThan(5);
   });
 });

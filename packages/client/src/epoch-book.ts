@@ -46,7 +46,7 @@ export interface EpochBookDeps {
   readonly pins: Pins;
   readonly room: RoomId;
   /** Highest epoch of earlier runs. */
-  readonly pinned: () => { readonly epoch: number; readonly hash: string | null };
+  readonly pinned: () => { readonly epoch: number; readonly hash: string | null; readonly inviters?: readonly string[] | undefined };
   readonly onAdvance: (top: VerifiedEpoch, changes: readonly EpochChange[]) => Promise<void>;
   readonly onFirstSight: () => void;
 }
@@ -80,8 +80,8 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
   let top: VerifiedEpoch | undefined;
   const params = { room: deps.room };
 
-  async function fetchFrom(from: number, until: number): Promise<Page[]> {
-    const pages: Page[] = [];
+  /** One answer after the other, so that whoever checks them stops at the first lie and holds no more than that. */
+  async function* fetchEach(from: number, until: number): AsyncGenerator<Page> {
     for (let next: number | undefined = from; next !== undefined && next <= until;) {
       const answer: { epochs: Epoch[]; next?: number | undefined } = await deps.api.call("rooms.epochs", {
         params,
@@ -90,12 +90,17 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
       for (const entry of answer.epochs) {
         const decoded = decodeEpoch(fromBase64url(entry.record));
         if (decoded.record.epoch !== entry.epoch) throw forged(deps.room, entry.epoch, "it is served under another number");
-        pages.push({ decoded, entry });
+        if (entry.epoch <= until) yield { decoded, entry };
       }
       const last = answer.epochs.at(-1)?.epoch;
       next = last === undefined || answer.next === undefined || answer.next <= last ? undefined : answer.next;
     }
-    return pages.filter((page) => page.entry.epoch <= until);
+  }
+
+  async function fetchFrom(from: number, until: number): Promise<Page[]> {
+    const pages: Page[] = [];
+    for await (const page of fetchEach(from, until)) pages.push(page);
+    return pages;
   }
 
   async function remember(page: Page): Promise<VerifiedEpoch> {
@@ -116,10 +121,10 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     await checkMembers(deps, previous, record);
   }
 
-  async function advance(room: Room, anchor: VerifiedEpoch): Promise<VerifiedEpoch> {
+  async function advance(room: Room, anchor: VerifiedEpoch, left = anchor): Promise<VerifiedEpoch> {
     let current = anchor;
-    const changes: EpochChange[] = [];
-    for (const page of await fetchFrom(current.record.epoch + 1, room.epoch)) {
+    const changes: EpochChange[] = left === anchor ? [] : [changeBetween(left, anchor)];
+    for await (const page of fetchEach(current.record.epoch + 1, room.epoch)) {
       if (page.entry.epoch !== current.record.epoch + 1)
         throw forged(deps.room, page.entry.epoch, `the record of epoch ${current.record.epoch + 1} is missing`);
       await checkStep(current, page);
@@ -142,7 +147,7 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     if (pinned.hash !== null) {
       if (room.epoch < pinned.epoch)
         throw new AppError("epoch.rolled_back", { room: deps.room, pinned: pinned.epoch, observed: room.epoch });
-      const again = await anchorOfReturn(room, pinned.epoch);
+      const again = await anchorOfReturn(room, pinned.epoch, pinned.inviters ?? []);
       if (again !== undefined) return again;
       const page = await onePage(pinned.epoch);
       if (page.decoded.hash !== pinned.hash) throw new AppError("epoch.forked", { room: deps.room, epoch: pinned.epoch });
@@ -157,8 +162,11 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     return remember(first);
   }
 
-  /** The record an invitation names, if its signer may invite. */
-  async function anchorAt(invited: Invited): Promise<VerifiedEpoch> {
+  /**
+   * The record an invitation names, if its signer may invite.
+   * @param vouchers who could invite when the room was last seen; of them alone one vouches for it. Absent: whoever is known from before.
+   */
+  async function anchorAt(invited: Invited, vouchers?: readonly string[]): Promise<VerifiedEpoch> {
     const page = await onePage(invited.epoch);
     if (page.decoded.hash !== invited.recordHash) throw new AppError("epoch.forked", { room: deps.room, epoch: invited.epoch });
     const inviter = toVerified(page.decoded).members.get(invited.inviter);
@@ -166,19 +174,20 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     const known = await deps.pins.pinned(inviter.handle);
     await checkMembers(deps, undefined, page.decoded.record);
     // A server can make up a whole room with people of its own in it: only somebody known from before can vouch.
-    if (known === undefined) deps.onFirstSight();
+    if (vouchers === undefined ? known === undefined : !vouchers.includes(inviter.endpoint)) deps.onFirstSight();
     return remember(page);
   }
 
   /**
    * Who was out of the room and invited back is not served what happened meanwhile, so the chain from `known` on cannot be followed: the newer
-   * signed invitation vouches in its place. Only where the chain is really not served; a server that has it must show it.
+   * signed invitation vouches in its place. Only where the chain is really not served; a server that has it must show it. A server that holds the
+   * chain back and has some acquaintance, or somebody thrown out, sign an invitation looks the same: that is first sight, and said.
    */
-  async function anchorOfReturn(room: Room, known: number): Promise<VerifiedEpoch | undefined> {
+  async function anchorOfReturn(room: Room, known: number, vouchers: readonly string[]): Promise<VerifiedEpoch | undefined> {
     const invited = await invitedAt(deps, room);
     if (invited === undefined || invited.epoch <= known) return undefined;
     const [following] = await fetchFrom(known + 1, known + 1);
-    return following === undefined ? anchorAt(invited) : undefined;
+    return following === undefined ? anchorAt(invited, vouchers) : undefined;
   }
 
   async function onePage(epoch: number): Promise<Page> {
@@ -238,11 +247,12 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
       return top;
     },
     async sync(room, least = 0) {
-      const anchor = top === undefined ? await findAnchor(room) : ((await anchorOfReturn(room, top.record.epoch)) ?? top);
+      const before = top;
+      const anchor = before === undefined ? await findAnchor(room) : ((await anchorOfReturn(room, before.record.epoch, invitersOf(before))) ?? before);
       if (room.epoch < anchor.record.epoch)
         throw new AppError("epoch.rolled_back", { room: deps.room, pinned: anchor.record.epoch, observed: room.epoch });
       if (room.epoch < least) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: least, observed: room.epoch });
-      return advance(room, anchor);
+      return advance(room, anchor, before);
     },
     at,
     key,
@@ -281,6 +291,11 @@ async function invitedAt(deps: EpochBookDeps, room: Room): Promise<Invited | und
   }
   if (invite.recordHash === null) return undefined;
   return { epoch: invite.epoch, recordHash: invite.recordHash, inviter: invite.inviter };
+}
+
+/** Owners and moderators. */
+export function invitersOf({ record }: VerifiedEpoch): EndpointId[] {
+  return record.members.filter((member) => member.role !== "member").map((member) => member.endpoint);
 }
 
 function toVerified(decoded: Decoded): VerifiedEpoch {

@@ -14,6 +14,8 @@ export interface Pins {
   /** Many at once, written once. @throws {pin.changed} the first contradiction; then none is added */
   pinAll(all: readonly { readonly handle: Handle; readonly endpoint: EndpointId }[]): Promise<void>;
   pinned(handle: Handle): Promise<EndpointId | undefined>;
+  /** Is any handle pinned to it? */
+  knows(endpoint: EndpointId): Promise<boolean>;
   /** Verifies what a server says about somebody. @throws {pin.forged} {pin.changed} */
   check(identity: PublicIdentity): Promise<PublicIdentity>;
   /** Room names are pinned likewise, to the room's id. @throws {pin.changed} */
@@ -50,7 +52,12 @@ export function createPins(state: ClientState): Pins {
         "handles",
         all.map((one) => [one.handle, one.endpoint] as const),
       ),
-    pinned: async (handle) => (await table()).handles[handle] as EndpointId | undefined,
+    async pinned(handle) {
+      const { handles } = await table();
+      // A handle may be called like something every object has ("constructor").
+      return Object.hasOwn(handles, handle) ? (handles[handle] as EndpointId) : undefined;
+    },
+    knows: async (endpoint) => Object.values((await table()).handles).includes(endpoint),
     async check(identity) {
       await checkKeys(identity.handle, identity.signPub, identity.endpoint, identity.keys);
       await pin(identity.handle, identity.endpoint);

@@ -5,9 +5,9 @@
  * new. An error of class `epoch.*` or `pin.*` stops sending until a new client was made: a person has to look first.
  */
 import { AppError, isAppError, limits, type EndpointId, type Room, type RoomId, type RoomPolicy } from "@althing/contract";
-import { decodeInvite, type EpochKey, type Identity } from "@althing/crypto";
+import { decodeInvite, verifyInvite, type EpochKey, type Identity } from "@althing/crypto";
 import type { Api } from "./api.ts";
-import { createEpochBook, type EpochBook, type EpochChange, type VerifiedEpoch } from "./epoch-book.ts";
+import { createEpochBook, invitersOf, type EpochBook, type EpochChange, type VerifiedEpoch } from "./epoch-book.ts";
 import type { Pins } from "./pins.ts";
 import { createDirectory, type Directory } from "./room-directory.ts";
 import { emptyRoomMemory, mergeRoomMemory, readRoomMemory, type RoomEntry, type RoomMemory } from "./room-memory.ts";
@@ -97,6 +97,7 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
     async onAdvance(top, changes) {
       memory.epoch = top.record.epoch;
       memory.hash = top.hash;
+      memory.inviters = invitersOf(top);
       memory.policy = top.record.policy;
       frames = countKnown(memory.epoch);
       await save();
@@ -223,7 +224,7 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
     checkIdentity(first, first, memory);
     await deps.pins.pinRoom(first.name, first.id);
     if (first.policy.encrypt) checkRecord(first, await book.sync(first));
-    else checkPlain(first);
+    else if (!(await checkPlain(deps, first, memory))) warnFirstSight(deps, first);
   });
   if (memory.policy === undefined) {
     memory.policy = first.policy;
@@ -265,16 +266,25 @@ function checkRecord(room: Room, top: VerifiedEpoch): void {
   if (room.members + goneOf(room, top).size !== top.members.size) throw forged("the server counts other members than the record names");
 }
 
-/** A room without encryption has no epochs, and nobody was invited to one: an invitation carries the hash of the record, signed by a member. */
-function checkPlain(room: Room): void {
-  const hasRecord =
-    room.epoch > 0 || room.epochHash !== undefined || (room.invite !== undefined && decodeInvite(room.invite).recordHash !== null);
-  if (hasRecord)
-    throw new AppError("epoch.forged", {
-      room: room.id,
-      epoch: room.epoch,
-      detail: "the server says that it is not encrypted, and it has a record",
-    });
+/**
+ * A room without encryption has no epochs, and nobody was invited to one: an invitation carries the hash of the record, signed by a member.
+ * So whoever did not found the room has an invitation that says it is plain; a server that keeps the invitation back wants plaintext.
+ * @returns does anybody known from before say so?
+ */
+async function checkPlain(deps: RoomCoreDeps, room: Room, memory: RoomMemory): Promise<boolean> {
+  const forged = (detail: string) =>
+    new AppError("epoch.forged", { room: room.id, epoch: room.epoch, detail: `the server says that it is not encrypted, ${detail}` });
+  const invite = room.invite === undefined ? undefined : decodeInvite(room.invite);
+  if (room.epoch > 0 || room.epochHash !== undefined || (invite !== undefined && invite.recordHash !== null)) throw forged("and it has a record");
+  if (memory.policy !== undefined) return true;
+  const { endpoint } = deps.identity;
+  if (invite === undefined) {
+    if (room.createdBy !== endpoint) throw forged("and shows no invitation that says so");
+    return false;
+  }
+  const fits = invite.room === room.id && invite.name === room.name && invite.invitee === endpoint;
+  if (!fits || !(await verifyInvite(invite))) throw forged("and shows an invitation that is not valid");
+  return deps.pins.knows(invite.inviter);
 }
 
 function warnFirstSight(deps: RoomCoreDeps, room: Room): void {

@@ -3,7 +3,7 @@
  *
  * Invariant: in an encrypted room the server's list of members is never shown; it only adds who has accepted the invitation.
  */
-import type { EndpointId, Handle, RoomId, RoomMember, RoomRole, SignPub } from "@althing/contract";
+import { AppError, limits, type EndpointId, type Handle, type RoomId, type RoomMember, type RoomRole, type SignPub } from "@althing/contract";
 import type { Api } from "./api.ts";
 import type { VerifiedEpoch } from "./epoch-book.ts";
 import { checkKeys, type Pins } from "./pins.ts";
@@ -49,7 +49,9 @@ export function createDirectory(
     for (let after: EndpointId | undefined; ;) {
       const page = await api.call("rooms.members", { params: { room }, query: { limit: 500, ...(after === undefined ? {} : { after }) } });
       for (const member of page.members) fresh.set(member.endpoint, member);
-      if (page.next === undefined || page.next === after) break;
+      if (page.next === undefined) break;
+      if (page.next <= (after ?? "") || fresh.size > limits.roomMembersMax)
+        throw new AppError("client.bad_answer", { detail: "rooms.members does not end" });
       after = page.next;
     }
     if (top() === undefined) {

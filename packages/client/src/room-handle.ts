@@ -24,10 +24,10 @@ import { createInbox, type RoomHandler, type RoomSubscription, type Since } from
 import { createMembership } from "./membership.ts";
 import { createOutbox, type Sent } from "./outbox.ts";
 import { encodeRedaction } from "./payload.ts";
-import { createRedactions } from "./redactions.ts";
+import { createRedactions, mayModerate } from "./redactions.ts";
 import type { RoomCore } from "./room-core.ts";
 import type { Member } from "./room-directory.ts";
-import { factsOf, redactEvent, toEvent, type BlobLink, type MessageEvent, type RoomEvent } from "./room-events.ts";
+import { factsOf, redactEvent, toEvent, type BlobLink, type RoomEvent } from "./room-events.ts";
 import { createRoomOpener, placeOf } from "./room-opener.ts";
 import { createRoomWire } from "./room-wire.ts";
 
@@ -253,7 +253,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
     if (options.last === undefined && events.length >= limit) break;
   }
   core.missed(finder.gaps());
-  return applyRedactions(options.last === undefined ? events.slice(0, limit) : events);
+  return applyRedactions(core, options.last === undefined ? events.slice(0, limit) : events);
 }
 
 function countOrThrow(core: RoomCore, error: unknown): void {
@@ -265,14 +265,18 @@ function countOrThrow(core: RoomCore, error: unknown): void {
   }
 }
 
-function applyRedactions(events: readonly RoomEvent[]): RoomEvent[] {
+/** Ids are the sender's choice: an author redacts its own message of an id, not somebody else's of the same id; a moderator redacts all. */
+async function applyRedactions(core: RoomCore, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
   const redacted = new Map<string, { by: EndpointId; reason: string }>();
+  const nameOf = (target: string, sender: EndpointId | "anybody") => `${target}/${sender}`;
   for (const event of events) {
-    if (event.kind === "control" && event.target !== undefined)
-      redacted.set(event.target, { by: event.sender, reason: event.reason ?? "" });
+    if (event.kind !== "control" || event.target === undefined) continue;
+    const moderates = await mayModerate(core, event.sender, event.epoch ?? 0);
+    redacted.set(nameOf(event.target, moderates ? "anybody" : event.sender), { by: event.sender, reason: event.reason ?? "" });
   }
   return events.map((event) => {
-    const why = event.kind === "message" ? redacted.get(event.id) : undefined;
-    return why === undefined ? event : redactEvent(event as MessageEvent, why.by, why.reason);
+    if (event.kind !== "message") return event;
+    const why = redacted.get(nameOf(event.id, event.sender)) ?? redacted.get(nameOf(event.id, "anybody"));
+    return why === undefined ? event : redactEvent(event, why.by, why.reason);
   });
 }

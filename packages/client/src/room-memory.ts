@@ -18,6 +18,8 @@ export interface RoomMemory {
   /** Highest verified epoch and its record's hash; 0 and null before the first, and in rooms that are not encrypted. */
   epoch: number;
   hash: string | null;
+  /** Endpoints that may invite by that record: nobody else can vouch for the room when this identity comes back to it. */
+  inviters?: readonly string[] | undefined;
   /** Everything up to this sequence was delivered or dropped for good. `undefined`: nothing was ever subscribed. */
   cursor: number | undefined;
   /** Highest sequence ever handled; below it a frame that comes again is a repetition by catching up, not an attack. */
@@ -84,6 +86,7 @@ export function mergeRoomMemory(room: RoomId, a: RoomMemory, b: RoomMemory): Roo
     policy: a.policy ?? b.policy,
     epoch: higher.epoch,
     hash: higher.hash,
+    ...(higher.inviters === undefined ? {} : { inviters: higher.inviters }),
     cursor: a.cursor === undefined ? b.cursor : Math.max(a.cursor, b.cursor ?? 0),
     high: Math.max(a.high, b.high),
     baselineEpoch: Math.max(a.baselineEpoch, b.baselineEpoch),
@@ -114,6 +117,9 @@ function parseRoomMemory(room: RoomId, stored: unknown): RoomMemory {
   const { epoch, hash, cursor, high, baselineEpoch, receiveEpoch, streams } = value;
   const numbers = [epoch, high, baselineEpoch, receiveEpoch, ...(cursor === undefined ? [] : [cursor])];
   if (!numbers.every(isCount) || !(hash === null || typeof hash === "string")) throw corrupt(room, "a field has a wrong type");
+  const { inviters } = value;
+  const areNames = inviters === undefined || (Array.isArray(inviters) && inviters.every((one) => typeof one === "string"));
+  if (!areNames) throw corrupt(room, "the inviters have a wrong form");
   if (typeof streams !== "object" || streams === null) throw corrupt(room, "the streams are missing");
   const wellFormed = Object.values(streams).every(
     (s: unknown) => typeof s === "object" && s !== null && "epoch" in s && "next" in s && isCount(s.epoch) && isCount(s.next),

@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  limits,
   roomIdSchema,
   roomNameSchema,
   roomPolicySchema,
@@ -99,7 +100,8 @@ export function createRooms(deps: RoomsDeps): RoomTable {
           query: { limit: 200, ...(after === undefined ? {} : { after }) },
         });
         all.push(...page.rooms);
-        if (page.next === undefined || page.next === after) return all;
+        if (page.next === undefined) return all;
+        if (page.next <= (after ?? "") || all.length > roomsMax) throw new AppError("client.bad_answer", { detail: "rooms.mine does not end" });
         after = page.next;
       }
     },
@@ -122,6 +124,9 @@ export function createRooms(deps: RoomsDeps): RoomTable {
   return { rooms, open: table, forget };
 }
 
+/** More than anybody can be in or invited to; whoever serves more wants to fill the memory. */
+const roomsMax = limits.roomsPerUserMax * 4;
+
 /** @throws {room.not_found} neither a name nor an id */
 function reference(nameOrId: string): RoomId | RoomName {
   const id = roomIdSchema.safeParse(nameOrId);
@@ -140,7 +145,11 @@ async function found(
   const id = newMessageId(deps.now()) as RoomId;
   const policy = roomPolicySchema.parse(input.policy ?? {});
   const name = input.name as RoomName;
-  if (!policy.encrypt) return api.call("rooms.create", { body: { id, name, policy } });
+  if (!policy.encrypt) {
+    // Remembered before anybody else can say who founded it.
+    await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy }));
+    return api.call("rooms.create", { body: { id, name, policy } });
+  }
   const me = await ownRow(api, identity);
   const made = await proposeEpoch({
     room: id,
@@ -152,6 +161,6 @@ async function found(
     now: deps.now(),
     link: false,
   });
-  await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy, epoch: 1, hash: made.hash }));
+  await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy, epoch: 1, hash: made.hash, inviters: [identity.endpoint] }));
   return api.call("rooms.create", { body: { id, name, policy, epoch: made.proposal } });
 }

@@ -6,7 +6,6 @@
  * Reading and writing files, their modes and their replacement belong to the caller.
  */
 import { AppError, type SignPub } from "@althing/contract";
-import { armor, Decrypter, Encrypter } from "age-encryption";
 import { sha256, toHex, utf8 } from "./bytes.ts";
 import { identityFromPhrase } from "./identity.ts";
 import { checkRecoveryPhrase, normalizeRecoveryPhrase } from "./recovery-phrase.ts";
@@ -46,7 +45,11 @@ export async function encodeIdentityFile(phrase: string, options: Protection = {
   return `${JSON.stringify({ format, version, signPub, [secret.kind]: secret.text, check }, null, 2)}\n`;
 }
 
+/** Only when a passphrase is used: servers, which never see one, would hold its ten megabytes for nothing. */
+const loadAge = () => import("age-encryption");
+
 async function protect(text: string, passphrase: string): Promise<string> {
+  const { armor, Encrypter } = await loadAge();
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase.normalize("NFC"));
   encrypter.setScryptWorkFactor(scryptWorkFactor);
@@ -82,6 +85,7 @@ export function isProtected(text: string, path = "identity file"): boolean {
 
 async function unprotect(armored: string, path: string, passphrase: string | undefined): Promise<string> {
   if (passphrase === undefined) throw new AppError("identity.passphrase", { path });
+  const { armor, Decrypter } = await loadAge();
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase.normalize("NFC"));
   try {

@@ -43,6 +43,8 @@ export function readBody(request: IncomingMessage, response: ServerResponse, max
   sendContinue(request, response);
   const whole = takeWhole(request, maxBytes);
   if (whole !== undefined) return Promise.resolve(whole);
+  // Gone while the signature was verified: nothing more will be heard of it.
+  if (request.destroyed) return Promise.reject(clientGone());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -53,7 +55,7 @@ export function readBody(request: IncomingMessage, response: ServerResponse, max
       else chunks.push(chunk);
     };
     const onEnd = () => done(undefined);
-    const onGone = () => done(new AppError("request.malformed", { detail: "the connection ended in the middle of the body" }));
+    const onGone = () => done(clientGone());
     function done(error: AppError | undefined) {
       clearTimeout(timer);
       request.off("data", onData).off("end", onEnd).off("error", onGone).off("close", onGone);
@@ -62,6 +64,10 @@ export function readBody(request: IncomingMessage, response: ServerResponse, max
     }
     request.on("data", onData).on("end", onEnd).on("error", onGone).on("close", onGone);
   });
+}
+
+function clientGone(): AppError {
+  return new AppError("request.malformed", { detail: "the connection ended in the middle of the body" });
 }
 
 /** A body that came together with its head needs no timer and no listeners. */

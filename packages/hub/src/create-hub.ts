@@ -7,7 +7,7 @@
  */
 import { chmod, rm } from "node:fs/promises";
 import type { Bus } from "@althing/bus";
-import { AppError, buildOpenApi, isLoopbackHost, type Config, type RouteName, type SignPub } from "@althing/contract";
+import { AppError, buildOpenApi, isAppError, isLoopbackHost, type Config, type RouteName, type SignPub } from "@althing/contract";
 import type { ClaimStore, Store } from "@althing/store";
 import { createAuthenticate } from "./authenticate.ts";
 import { readBody } from "./body-reader.ts";
@@ -23,7 +23,7 @@ import type { HubLog } from "./log.ts";
 import { createMetrics, type HubMetrics } from "./metrics.ts";
 import { createOrigins, originsOf } from "./origins.ts";
 import { endWithProblem, toAppError, type Answer } from "./problem-answer.ts";
-import { createRateLimiter, defaultRateLimits, type RateLimits } from "./rate-limit.ts";
+import { createRateLimiter, defaultRateLimits, type RateLimiter, type RateLimits } from "./rate-limit.ts";
 import { createRequestIds } from "./request-id.ts";
 import { createPipeline, type Pipeline } from "./request-pipeline.ts";
 import { createRouter, type Router, type RouteRequest } from "./router.ts";
@@ -95,7 +95,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     if (serving === undefined) throw new AppError("system.unavailable", { detail: "starting" }, { retryAfterSeconds: 1 });
     return serving;
   };
-  const answers = answersOf(options, health, metrics, current);
+  const answers = answersOf(options, health, metrics, limiter, current);
   const routes = compileRoutes();
   const routerOf = (classes: (route: CompiledRoute) => boolean, withPage: boolean) =>
     createRouter({
@@ -199,25 +199,42 @@ async function bind(listener: Listener, binding: PlannedBinding["binding"], opti
 }
 
 /** How each route is answered. */
-function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics, current: () => Serving) {
-  const openApi = JSON.stringify(buildOpenApi(options.version));
+function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics, limiter: RateLimiter, current: () => Serving) {
+  /** Made when first asked for: it takes a tenth of a second and megabytes that most nodes never need. */
+  let openApi: string | undefined;
   const json = (status: number, body: string): Answer => ({ status, headers: { ...apiHeaders, "content-type": "application/json" }, body });
   const plain: Partial<Record<RouteName, (incoming: RouteRequest) => Promise<Answer>>> = {
     "health.get": async () => {
       const { status, health: page } = await health.read();
       return json(status, JSON.stringify(page));
     },
-    "openapi.get": () => Promise.resolve(json(200, openApi)),
+    "openapi.get": () => Promise.resolve(json(200, (openApi ??= JSON.stringify(buildOpenApi(options.version))))),
     "internal.metrics": async () => ({ status: 200, headers: { ...apiHeaders, "content-type": metrics.contentType }, body: await metrics.render() }),
   };
   return (route: CompiledRoute) => {
     const answer = plain[route.name];
     if (answer !== undefined) return answer;
     if (route.name === "internal.bootstrap") return (incoming: RouteRequest) => bootstrap(route, incoming, current().bus);
-    return (incoming: RouteRequest) => {
+    const signed = (incoming: RouteRequest) => {
       const { pipeline, handlers } = current();
       return pipeline(route, handlers[route.name as SignedRoute], incoming);
     };
+    return route.class === "self-signed" ? countingRefusals(limiter, signed) : signed;
+  };
+}
+
+/**
+ * A key that nobody knows is drawn in no time, so on self-signed routes a valid signature proves no right to this node's work: what is refused there
+ * counts as a failed authentication. Refusals of the authentication itself were counted where they were made.
+ */
+function countingRefusals(limiter: RateLimiter, answer: (incoming: RouteRequest) => Promise<Answer>) {
+  return async (incoming: RouteRequest): Promise<Answer> => {
+    try {
+      return await answer(incoming);
+    } catch (error) {
+      if (isAppError(error) && error.row.kind === "user" && !error.code.startsWith("auth.")) limiter.fail(incoming.exchange.address);
+      throw error;
+    }
   };
 }
 

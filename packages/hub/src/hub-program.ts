@@ -76,7 +76,20 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     if (since === closings) gate.open();
     return since === closings;
   };
-  const sendBeat = () => options.send({ type: "beat", fenced: gate.state !== "open" });
+  let beatAtMs: number | undefined;
+  /**
+   * A hub that was stopped wakes with its timers before it reads its channel: it must not say that it is in charge, nor serve, before it has
+   * read the supervisor's word and the state anew. So it fences itself for a silence that the supervisor may have seen.
+   */
+  const sendBeat = () => {
+    const silentMs = beatAtMs === undefined ? 0 : performance.now() - beatAtMs;
+    beatAtMs = performance.now();
+    if (silentMs > limits.hubSilenceMs - limits.hubBeatMs && gate.state === "open") {
+      shut("this node was silent");
+      void enqueue(() => reopen("this node was silent"));
+    }
+    options.send({ type: "beat", fenced: gate.state !== "open" });
+  };
   const steps: { readonly [T in ToHub["type"]]: (message: Extract<ToHub, { type: T }>) => Promise<void> } = {
     start: async ({ config }) => {
       prepared = await prepare(readConfig(config));

@@ -204,6 +204,18 @@ describe("limits by address", () => {
     expect((await fetch(`${strict.url}/healthz`)).status).toBe(200);
   });
 
+  test("keys drawn on the spot do not get around it: refused invitations and claims count like failed authentication", async () => {
+    await using strict = await serveHub({ rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 3, loopbackFailuresPerMinute: 3, addressesMax: 10 } });
+    const statuses = [];
+    for (let i = 0; i < 5; i++) {
+      const nobody = await newIdentity();
+      const body = { token: "A".repeat(43), handle: `nobody${i}`, keys: nobody.card };
+      statuses.push((await callAs(strict, nobody, { method: "POST", path: i % 2 === 0 ? "/api/join" : "/api/claim", body })).status);
+    }
+    expect(statuses.slice(0, 3).every((status) => status >= 400 && status < 429)).toBe(true);
+    expect(statuses.slice(3)).toEqual([429, 429]);
+  });
+
   test("more requests than allowed are 429", async () => {
     await using strict = await serveHub({ rateLimits: { requestsPerSecond: 5, failuresPerMinute: 100, loopbackFailuresPerMinute: 100, addressesMax: 10 } });
     const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${strict.url}/healthz`)));

@@ -44,6 +44,7 @@ interface Bucket {
 
 /** The unit that is limited: an IPv4 address, or the /64 of an IPv6 one. */
 export function addressKey(address: string): string {
+  if (!address.includes(":")) return address;
   if (address.startsWith("::ffff:") && address.includes(".")) return address.slice(7);
   if (!isIPv6(address)) return address;
   const [head = "", tail] = (address.split("%")[0] ?? "").split("::");

@@ -2,14 +2,14 @@
  * Where a signature is verified: on this thread or on another.
  *
  * Invariant: the verdict and the order of checks are the same either way; only who computes differs. One request alone is verified here, because a thread hop
- * costs as much time as it saves. As soon as others wait, verifications go to the thread pool, and this thread goes on with what only it can do. Not
- * more than a few at a time: the pool serves files too, and beyond that this thread is the idle one, so it verifies again itself.
+ * costs time and saves none. As soon as others wait, verifications go to the thread pool, and this thread goes on with what only it can do. Not
+ * more than `apartMax` at a time, since the pool serves files too; beyond that this thread verifies again itself, and nothing queues without bound.
  */
 import { verifyRequestSignature, verifyRequestSignatureApart, type MaybePromise, type ParsedSignature } from "@althing/crypto";
 import type { SignPub } from "@althing/contract";
 
-/** Four a thread of the pool's default size. */
-const apartMax = 16;
+/** Sixteen a thread of the pool's default size: a millisecond or two that a file may have to wait. */
+export const apartMax = 64;
 
 export interface SignatureCheck {
   /** @throws {auth.bad_signature} also as a rejection */

@@ -70,8 +70,8 @@ export function createChatRooms({ client, onLine, onChange }: ChatRoomsOptions):
     };
     const take = (event: RoomEvent): void => {
       if (event.kind === "message") {
-        if (room.seen.has(event.id)) return;
-        room.seen.add(event.id);
+        if (room.seen.has(seenKey(event))) return;
+        room.seen.add(seenKey(event));
         if (room !== front) room.unread += 1;
       } else if (event.kind === "epoch") {
         void room.refreshMembers().catch(() => undefined);
@@ -114,8 +114,13 @@ export function createChatRooms({ client, onLine, onChange }: ChatRoomsOptions):
   };
 }
 
+/** Ids are the sender's choice: the same id from somebody else is another message, or one person could hide another's. */
+function seenKey(event: { readonly id: string; readonly sender: string }): string {
+  return `${event.sender}/${event.id}`;
+}
+
 /** History at the start: into the buffer, not counted as unread. */
 function remember(room: ChatRoom, event: RoomEvent, keep: (line: string) => void, names: (endpoint: string) => string | undefined): void {
-  if (event.kind === "message") room.seen.add(event.id);
+  if (event.kind === "message") room.seen.add(seenKey(event));
   keep(eventText(event, names));
 }

@@ -6,6 +6,7 @@
  */
 import { blobHashSchema, limits, AppError } from "@althing/contract";
 import type { Command } from "commander";
+import { randomUUID } from "node:crypto";
 import { open, readFile, rm, stat, link } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { text as readStream } from "node:stream/consumers";
@@ -84,8 +85,8 @@ async function get(context: Context, [given]: readonly string[]): Promise<void> 
 
 /** The mode is the owner's alone: what was encrypted on the server is not made public on arrival. */
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`;
-  const file = await open(draft, "w", 0o600);
+  const draft = `${path}.${randomUUID()}.tmp`;
+  const file = await open(draft, "wx", 0o600);
   try {
     await file.writeFile(bytes);
     await file.sync();

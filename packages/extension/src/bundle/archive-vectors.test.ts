@@ -69,11 +69,18 @@ describe("shared archives", () => {
     "size-smaller-hides-entry": ["unknown_type"],
   };
 
-  test.each(files.filter((one) => one.verdict === "reject").map((one) => [one.id, one] as const))("%s is refused by the rule of its class", async (_, one) => {
-    const { rule } = await outcome(readBundle([bytesOf(one)]));
-    const byClass: Readonly<Record<string, readonly string[]>> = { bomb: ["bytes unpacked", "trailing_data"], too_many_entries: ["entries"], nested: ["gzip_form"] };
-    expect([one.class, ...(byClass[one.class] ?? []), ...(alsoRight[one.id] ?? [])]).toContain(rule);
-  });
+  test.each(files.filter((one) => one.verdict === "reject").map((one) => [one.id, one] as const))(
+    "%s is refused by the rule of its class",
+    async (_, one) => {
+      const { rule } = await outcome(readBundle([bytesOf(one)]));
+      const byClass: Readonly<Record<string, readonly string[]>> = {
+        bomb: ["bytes unpacked", "trailing_data"],
+        too_many_entries: ["entries"],
+        nested: ["gzip_form"],
+      };
+      expect([one.class, ...(byClass[one.class] ?? []), ...(alsoRight[one.id] ?? [])]).toContain(rule);
+    },
+  );
 });
 
 describe("archives made here", () => {
@@ -114,7 +121,8 @@ describe("archives made here", () => {
       for (let sent = 0; sent < sizeBytes; sent += zeros.length) yield zeros;
       if (extra > 0) yield zeros.subarray(0, extra);
     }
-    const tar = (extra: number) => Readable.from(writeTar([{ path: "z", sizeBytes: sizeBytes + extra, content: () => content(extra) }], { maxUnpackedBytes: 2 ** 40 }));
+    const tar = (extra: number) =>
+      Readable.from(writeTar([{ path: "z", sizeBytes: sizeBytes + extra, content: () => content(extra) }], { maxUnpackedBytes: 2 ** 40 }));
     const before = process.memoryUsage().rss;
     let peak = before;
     const sink = { data: () => void (peak = Math.max(peak, process.memoryUsage().rss)) };

@@ -31,7 +31,7 @@ async function* inBlocks(source: ByteSource, maxBytes: number): AsyncGenerator<B
   for await (const piece of source) {
     total += piece.length;
     if (total > maxBytes) throw bundleTooLarge(maxBytes, "bytes packed");
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const taken = Math.min(blockBytes - filled, piece.length - at);
       block.set(piece.subarray(at, at + taken), filled);
       filled += taken;

@@ -168,7 +168,8 @@ export function decodeHead(head: Buffer, maxPathBytes: number): EntryHead {
 
 function differingRule(canonical: Buffer, head: Buffer): BundleRule {
   if (canonical.length !== head.length) return "noncanonical_header";
-  const only = (from: number, to: number) => canonical.subarray(0, from).equals(head.subarray(0, from)) && canonical.subarray(to).equals(head.subarray(to));
+  const only = (from: number, to: number) =>
+    canonical.subarray(0, from).equals(head.subarray(0, from)) && canonical.subarray(to).equals(head.subarray(to));
   const [offset, length] = fields.checksum;
   const last = head.length - blockBytes + offset;
   return only(last, last + length) ? "checksum" : "noncanonical_header";

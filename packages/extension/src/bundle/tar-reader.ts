@@ -92,7 +92,7 @@ export function createTarReader(limits: BundleLimits): TarReader {
   return {
     push(piece) {
       const events: TarEvent[] = [];
-      for (let at = 0; at < piece.length; ) {
+      for (let at = 0; at < piece.length;) {
         if (dataLeft > 0) at += takeData(events, piece, at);
         else if (paddingLeft > 0) at += takePadding(piece, at);
         else if (zeroBlocks === 2) throw malformedBundle("trailing_data");

@@ -11,7 +11,16 @@ import { isDnsName, isReservedName, literalOf, withoutFinalDot } from "./host-na
 import { matchesPattern } from "./host-pattern.ts";
 import type { PrivateHostRule } from "./private-hosts.ts";
 
-export type UrlRule = "url_length" | "invalid_url" | "scheme" | "userinfo" | "host_name" | "reserved_name" | "ip_literal" | "port" | "allowlist";
+export type UrlRule =
+  | "url_length"
+  | "invalid_url"
+  | "scheme"
+  | "userinfo"
+  | "host_name"
+  | "reserved_name"
+  | "ip_literal"
+  | "port"
+  | "allowlist";
 
 export interface UrlRefusal {
   readonly rule: UrlRule;
@@ -69,7 +78,8 @@ function parsePlace(text: string): Place | UrlRefusal {
   if (!url) return refusal("invalid_url", shown(text), "no absolute address by the WHATWG rules");
   const scheme = url.protocol.slice(0, -1);
   if (scheme !== "http" && scheme !== "https") return refusal("scheme", scheme, "only https is fetched");
-  if (url.username !== "" || url.password !== "") return refusal("userinfo", `…@${url.host}`, "an address must not carry a user name or password");
+  if (url.username !== "" || url.password !== "")
+    return refusal("userinfo", `…@${url.host}`, "an address must not carry a user name or password");
   const literal = literalOf(url.hostname);
   const host = literal ?? withoutFinalDot(url.hostname);
   if (literal === undefined && !isDnsName(host)) return refusal("host_name", shown(host), "no name that DNS can carry");
@@ -96,7 +106,9 @@ function judgeAllowlist(place: Place, input: UrlCheckInput, hasException: boolea
   const literalEntry = (entry: string) =>
     (hasException || (place.isLiteral && rules.ipLiterals === "classify")) && (entry === place.host || entry === place.url.hostname);
   const isListed = (allowlist ?? []).some((entry) => matchesPattern(entry, place.host) || literalEntry(entry));
-  return isListed ? undefined : refusal("allowlist", place.host, allowlist === null ? "no list of hosts was given" : "not among the hosts allowed");
+  return isListed
+    ? undefined
+    : refusal("allowlist", place.host, allowlist === null ? "no list of hosts was given" : "not among the hosts allowed");
 }
 
 /** Judges one address; nothing is resolved. */

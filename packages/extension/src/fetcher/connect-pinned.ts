@@ -81,7 +81,12 @@ export function createConnect(options: ConnectOptions = {}): Connect {
       socket.on("error", () => undefined);
       socket.destroy();
       const detail = certificateFault(socket);
-      if (detail !== undefined) throw new AppError("fetch.certificate", { host: target.host, observed: target.address, detail, rule: "certificate" }, { cause: error });
+      if (detail !== undefined)
+        throw new AppError(
+          "fetch.certificate",
+          { host: target.host, observed: target.address, detail, rule: "certificate" },
+          { cause: error },
+        );
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);
@@ -89,7 +94,7 @@ export function createConnect(options: ConnectOptions = {}): Connect {
   };
 }
 
-/** IPv6 and IPv4 in turns, each family in the order of the answer (RFC 8305 §4), so that one broken family costs one attempt. */
+/** The families in turns, each in the order of the answer (RFC 8305 §4), so that a broken family costs one attempt, not all. */
 function inTurns(addresses: readonly string[]): readonly string[] {
   const families = [addresses.filter((address) => isIP(address) === 4), addresses.filter((address) => isIP(address) === 6)];
   const longest = Math.max(...families.map((family) => family.length));
@@ -123,5 +128,9 @@ export async function connectVetted(
     }
   }
   const detail = last instanceof Error && "code" in last ? String(last.code) : last instanceof Error ? last.message : String(last);
-  throw new AppError("fetch.unreachable", { host: place.host, observed: `${order.at(-1)} port ${place.port}`, detail, rule: "connect" }, { cause: last });
+  throw new AppError(
+    "fetch.unreachable",
+    { host: place.host, observed: `${order.at(-1)} port ${place.port}`, detail, rule: "connect" },
+    { cause: last },
+  );
 }

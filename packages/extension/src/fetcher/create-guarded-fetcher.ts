@@ -89,7 +89,14 @@ interface Settings {
   readonly ownAddresses: () => readonly string[];
 }
 
-async function resolveOnce(target: UrlTarget, resolver: HostResolver, limits: FetchLimits, deadline: FetchDeadline, use: FetchUse, hop: number) {
+async function resolveOnce(
+  target: UrlTarget,
+  resolver: HostResolver,
+  limits: FetchLimits,
+  deadline: FetchDeadline,
+  use: FetchUse,
+  hop: number,
+) {
   if (target.isLiteral) return [target.host];
   return deadline.phase("dns", limits.dnsTimeoutMs, async (signal) => {
     try {
@@ -97,7 +104,11 @@ async function resolveOnce(target: UrlTarget, resolver: HostResolver, limits: Fe
     } catch (error) {
       signal.throwIfAborted();
       const code = error instanceof Error && "code" in error ? String(error.code) : "failed";
-      throw new AppError("fetch.dns_failed", { host: target.host, observed: code, detail: `the look-up ended with ${code}`, rule: "lookup", use, hop }, { cause: error });
+      throw new AppError(
+        "fetch.dns_failed",
+        { host: target.host, observed: code, detail: `the look-up ended with ${code}`, rule: "lookup", use, hop },
+        { cause: error },
+      );
     }
   });
 }
@@ -122,10 +133,12 @@ async function makeHop(
   const exchange = openExchange(target, socket, address, limits);
   deadline.signal.addEventListener("abort", exchange.end, { once: true });
   if (deadline.signal.aborted) exchange.end();
-  const head = await deadline.phase("headers", limits.headersTimeoutMs, (signal) => exchange.send(request, signal)).catch((error: unknown) => {
-    exchange.end();
-    throw error;
-  });
+  const head = await deadline
+    .phase("headers", limits.headersTimeoutMs, (signal) => exchange.send(request, signal))
+    .catch((error: unknown) => {
+      exchange.end();
+      throw error;
+    });
   return { head, exchange, address };
 }
 
@@ -161,7 +174,13 @@ export function createGuardedFetcher(options: GuardedFetcherOptions): GuardedFet
     const rules = rulesOf(call.use);
     const url = URL.parse(location, from.url);
     const refuse = (rule: string) =>
-      new AppError("fetch.redirect_refused", { host: from.host, observed: url ? url.host || url.protocol : "no address", rule, use: call.use, hop });
+      new AppError("fetch.redirect_refused", {
+        host: from.host,
+        observed: url ? url.host || url.protocol : "no address",
+        rule,
+        use: call.use,
+        hop,
+      });
     if (hop > rules.maxRedirects) throw refuse("too_many_redirects");
     if (!url) throw refuse("invalid_url");
     const target = requireTarget(call, url.href, hop);
@@ -172,12 +191,20 @@ export function createGuardedFetcher(options: GuardedFetcherOptions): GuardedFet
     return { target, request: next };
   }
 
-  async function follow(call: GuardedRequest, first: { target: UrlTarget; request: OutgoingRequest }, limits: FetchLimits, deadline: FetchDeadline) {
+  async function follow(
+    call: GuardedRequest,
+    first: { target: UrlTarget; request: OutgoingRequest },
+    limits: FetchLimits,
+    deadline: FetchDeadline,
+  ) {
     const hops: FetchHop[] = [];
     let { target, request } = first;
     for (let hop = 0; ; hop += 1) {
       deadline.host = target.host;
-      const { head, exchange, address } = await makeHop({ resolver, connect, ownAddresses }, target, request, limits, deadline, { use: call.use, hop });
+      const { head, exchange, address } = await makeHop({ resolver, connect, ownAddresses }, target, request, limits, deadline, {
+        use: call.use,
+        hop,
+      });
       hops.push({ host: target.host, address, status: head.status });
       const next = nextHop(call, target, request, head, hop + 1);
       if (!next) return { target, request, head, hops };
@@ -187,7 +214,12 @@ export function createGuardedFetcher(options: GuardedFetcherOptions): GuardedFet
     }
   }
 
-  async function answer(call: GuardedRequest, first: { target: UrlTarget; request: OutgoingRequest }, deadline: FetchDeadline, end: () => void) {
+  async function answer(
+    call: GuardedRequest,
+    first: { target: UrlTarget; request: OutgoingRequest },
+    deadline: FetchDeadline,
+    end: () => void,
+  ) {
     const limits = limitsOf(call.use);
     const startedAt = clock.now();
     const { target, request, head, hops } = await follow(call, first, limits, deadline);
@@ -212,7 +244,12 @@ export function createGuardedFetcher(options: GuardedFetcherOptions): GuardedFet
     async fetch(call) {
       const limits = limitsOf(call.use);
       const first = { target: requireTarget(call, call.url, 0), request: readRequest(call, call.use, limits) };
-      const deadline = startFetchDeadline({ use: call.use, host: first.target.host, totalTimeoutMs: limits.totalTimeoutMs, callerSignal: call.signal });
+      const deadline = startFetchDeadline({
+        use: call.use,
+        host: first.target.host,
+        totalTimeoutMs: limits.totalTimeoutMs,
+        callerSignal: call.signal,
+      });
       running.add(deadline);
       deadline.signal.addEventListener("abort", () => running.delete(deadline), { once: true });
       if (isClosed) deadline.end("the fetcher is closed");

@@ -49,7 +49,8 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 
 export function startFetchDeadline({ use, host, totalTimeoutMs, callerSignal }: FetchDeadlineOptions): FetchDeadline {
   const total = new AbortController();
-  const timeout = (rule: string, limitMs: number) => new AppError("fetch.timeout", { host: deadline.host, limitMs, rule, use, observed: limitMs });
+  const timeout = (rule: string, limitMs: number) =>
+    new AppError("fetch.timeout", { host: deadline.host, limitMs, rule, use, observed: limitMs });
   const aborted = (detail: string, cause?: unknown) =>
     new AppError("fetch.aborted", { host: deadline.host, detail, rule: "aborted", use }, { cause });
   const onCallerEnd = () => total.abort(aborted("the caller ended it", callerSignal?.reason));

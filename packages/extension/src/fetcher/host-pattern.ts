@@ -20,7 +20,8 @@ function checkName(name: string, isSuffix: boolean): PatternCheck | undefined {
   if (URL.canParse(`https://${name}/`) && literalOf(new URL(`https://${name}/`).hostname) !== undefined) {
     return refused("ip_literal", "an IP address; name the host");
   }
-  if (!isStrictHostName(name)) return refused("host_name", "no host name: letters, digits and hyphens in labels of 1–63, no scheme, port or path");
+  if (!isStrictHostName(name))
+    return refused("host_name", "no host name: letters, digits and hyphens in labels of 1–63, no scheme, port or path");
   if (isReservedName(name)) return refused("reserved_name", "a name of this machine or this link");
   if (!name.includes(".")) {
     return isSuffix

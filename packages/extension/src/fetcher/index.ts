@@ -1,5 +1,13 @@
 /** Face of the guarded fetcher: checks for saving, the fetcher itself, and its parts that an operator's configuration sets. */
-export { checkUrl, urlRefusalError, type UrlCheck, type UrlCheckInput, type UrlRefusal, type UrlRule, type UrlTarget } from "./check-url.ts";
+export {
+  checkUrl,
+  urlRefusalError,
+  type UrlCheck,
+  type UrlCheckInput,
+  type UrlRefusal,
+  type UrlRule,
+  type UrlTarget,
+} from "./check-url.ts";
 export { classifyAddress } from "./classify-address.ts";
 export { createConnect, type Connect, type ConnectOptions, type PinnedTarget } from "./connect-pinned.ts";
 export {

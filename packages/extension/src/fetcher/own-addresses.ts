@@ -8,6 +8,8 @@ import { networkInterfaces } from "node:os";
 
 /** Addresses in text form, without zones. */
 export function interfaceAddresses(): readonly string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address.replace(/%.*$/, "")));
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).map(({ address }) => address.replace(/%.*$/, "")),
+  );
   return [...new Set(addresses)];
 }

@@ -39,7 +39,12 @@ function canonicalHost(host: string): string | undefined {
 export function readPrivateHosts(entries: readonly PrivateHost[]): readonly PrivateHostRule[] {
   return entries.map((entry, index) => {
     const refuse = (field: keyof PrivateHost, detail: string) =>
-      new AppError("config.invalid", { key: `privateHosts[${index}].${field}`, source: "the configuration", observed: String(entry[field]), detail });
+      new AppError("config.invalid", {
+        key: `privateHosts[${index}].${field}`,
+        source: "the configuration",
+        observed: String(entry[field]),
+        detail,
+      });
     if (entry.use !== "registry" && entry.use !== "egress") throw refuse("use", "registry or egress");
     if (entry.scheme !== "http" && entry.scheme !== "https") throw refuse("scheme", "http or https");
     if (canonicalHost(entry.host) !== entry.host) throw refuse("host", "one exact host in lower case, without scheme, port and wildcard");

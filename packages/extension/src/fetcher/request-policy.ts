@@ -57,7 +57,8 @@ export function readRequest(input: RequestInput, use: FetchUse, limits: FetchLim
   if (!methods.has(method)) throw refuse("method", JSON.stringify(method.slice(0, 32)));
   const body = typeof input.body === "string" ? new TextEncoder().encode(input.body) : input.body;
   if (body && body.byteLength > 0 && bodiless.has(method)) throw refuse("body_unexpected", `${method} with a body`);
-  if (body && body.byteLength > limits.requestBodyMaxBytes) throw refuse("body_size", `${body.byteLength} bytes, more than ${limits.requestBodyMaxBytes}`);
+  if (body && body.byteLength > limits.requestBodyMaxBytes)
+    throw refuse("body_size", `${body.byteLength} bytes, more than ${limits.requestBodyMaxBytes}`);
   const headers = readHeaders(input.headers ?? {}, refuse);
   const size = [...headers].reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
   if (size > limits.requestHeadersMaxBytes) throw refuse("headers_size", `${size} bytes, more than ${limits.requestHeadersMaxBytes}`);

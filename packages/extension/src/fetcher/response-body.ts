@@ -55,7 +55,10 @@ function createDecoder(encoding: string): Transform | undefined {
 
 /** The one coding to undo; `undefined`: none. */
 function codingOf(header: string | undefined): string | undefined {
-  const codings = (header ?? "").toLowerCase().split(",").map((part) => part.trim());
+  const codings = (header ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((part) => part.trim());
   const named = codings.filter((coding) => coding !== "" && coding !== "identity");
   return named.length === 0 ? undefined : named.join(",");
 }
@@ -86,7 +89,8 @@ export function openResponseBody(reading: BodyReading): ResponseBody {
   source.on("error", () => undefined);
   const coding = reading.hasBody ? codingOf(reading.contentEncoding) : undefined;
   const decoder = coding === undefined ? undefined : createDecoder(coding);
-  if (coding !== undefined && !decoder) throw badResponse("content_encoding", coding.slice(0, 64), "its content coding is not one of gzip, deflate, br, zstd");
+  if (coding !== undefined && !decoder)
+    throw badResponse("content_encoding", coding.slice(0, 64), "its content coding is not one of gzip, deflate, br, zstd");
   if (reading.hasBody && Number(reading.contentLength) > maxBytes) throw tooLarge("content_length", Number(reading.contentLength));
 
   const wire = createMeter(maxBytes, () => tooLarge("wire_bytes", wire.passed()));
@@ -98,7 +102,10 @@ export function openResponseBody(reading: BodyReading): ResponseBody {
     if (endedBy !== undefined) return endedBy;
     if (error instanceof AppError) return error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (/^(?:Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZSTD|ZSTD_|ERR_PADDING|ERR_TRAILING)/.test(code) || (decoder && decoder.errored === error && !source.errored)) {
+    if (
+      /^(?:Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZSTD|ZSTD_|ERR_PADDING|ERR_TRAILING)/.test(code) ||
+      (decoder && decoder.errored === error && !source.errored)
+    ) {
       return badResponse("content_coding", code, "its body does not decode", error);
     }
     return badResponse("body", code, "its body ended early or is malformed", error);

@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { AppError } from "@althing/contract";
-import { Client, type Dispatcher } from "undici";
+import { Client, errors, type Dispatcher } from "undici";
 import type { UrlTarget } from "./check-url.ts";
 import type { FetchLimits } from "./fetch-policy.ts";
 import type { OutgoingRequest } from "./request-policy.ts";
@@ -63,13 +63,23 @@ function readHeaders(fields: Dispatcher.ResponseData["headers"]): Headers {
 
 function explain(error: unknown, host: string, address: string, limits: FetchLimits): AppError {
   if (error instanceof AppError) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
   const message = error instanceof Error ? error.message : String(error);
-  if (code === "UND_ERR_HEADERS_OVERFLOW") {
-    return new AppError("fetch.too_large", { host, limit: limits.responseHeadersMaxBytes, rule: "response_headers", observed: "headers" }, { cause: error });
+  if (error instanceof errors.HeadersOverflowError) {
+    return new AppError(
+      "fetch.too_large",
+      { host, limit: limits.responseHeadersMaxBytes, rule: "response_headers", observed: "headers" },
+      { cause: error },
+    );
   }
-  if (code.startsWith("HPE_") || message === "bad response" || message === "bad upgrade" || error instanceof TypeError) {
-    return new AppError("fetch.bad_response", { host, observed: code || message, rule: "http", detail: "it is no well-formed HTTP/1.1" }, { cause: error });
+  const isMalformed =
+    error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError || error instanceof TypeError;
+  if (isMalformed || message === "bad response" || message === "bad upgrade") {
+    return new AppError(
+      "fetch.bad_response",
+      { host, observed: code || message, rule: "http", detail: "it is no well-formed HTTP/1.1" },
+      { cause: error },
+    );
   }
   return new AppError("fetch.unreachable", { host, observed: address, detail: code || message, rule: "exchange" }, { cause: error });
 }
@@ -99,7 +109,14 @@ export function openExchange(target: UrlTarget, socket: Socket, address: string,
           onInfo: () => {
             interim += 1;
             if (interim <= interimAnswersMax) return;
-            refuse(new AppError("fetch.bad_response", { host: target.host, observed: interim, rule: "interim_answers", detail: "it sends interim answers without end" }));
+            refuse(
+              new AppError("fetch.bad_response", {
+                host: target.host,
+                observed: interim,
+                rule: "interim_answers",
+                detail: "it sends interim answers without end",
+              }),
+            );
             end();
           },
         });

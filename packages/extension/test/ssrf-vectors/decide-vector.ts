@@ -8,7 +8,14 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { connect as connectTcp, type AddressInfo } from "node:net";
 import { isAppError } from "@althing/contract";
-import { checkPattern, classifyAddress, createGuardedFetcher, matchesPattern, type PinnedTarget, type UrlRules } from "../../src/fetcher/index.ts";
+import {
+  checkPattern,
+  classifyAddress,
+  createGuardedFetcher,
+  matchesPattern,
+  type PinnedTarget,
+  type UrlRules,
+} from "../../src/fetcher/index.ts";
 
 interface CasePolicy {
   readonly schemes?: UrlRules["schemes"];

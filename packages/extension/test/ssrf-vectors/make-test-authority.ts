@@ -26,14 +26,30 @@ const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
 export async function makeTestAuthority(dir: string, name: string): Promise<TestAuthority> {
   const at = (file: string) => join(dir, file);
   const [caCert, caKey] = [at(`${name}.crt`), at(`${name}.key`)];
-  await openssl(["req", "-x509", ...newKey, "-subj", `/CN=${name}`, "-days", "2", "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", caKey, "-out", caCert]);
+  await openssl([
+    "req",
+    "-x509",
+    ...newKey,
+    "-subj",
+    `/CN=${name}`,
+    "-days",
+    "2",
+    "-addext",
+    "basicConstraints=critical,CA:TRUE",
+    "-keyout",
+    caKey,
+    "-out",
+    caCert,
+  ]);
   return {
     cert: await readFile(caCert, "utf8"),
     async issue(server, names, options = {}) {
       const [cert, key] = [at(`${server}.crt`), at(`${server}.key`)];
-      const time = options.isExpired ? ["-not_before", "20240101000000Z", "-not_after", "20240201000000Z"] : ["-days", "2"];
+      const request = at(`${server}.csr`);
       const extensions = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", `subjectAltName=${names}`];
-      await openssl(["req", "-x509", ...newKey, "-subj", `/CN=${server}`, "-CA", caCert, "-CAkey", caKey, ...time, ...extensions, "-keyout", key, "-out", cert]);
+      await openssl(["req", "-new", ...newKey, "-subj", `/CN=${server}`, ...extensions, "-keyout", key, "-out", request]);
+      const days = ["-days", options.isExpired ? "-1" : "2"];
+      await openssl(["x509", "-req", "-in", request, "-CA", caCert, "-CAkey", caKey, ...days, "-copy_extensions", "copy", "-out", cert]);
       return { cert: await readFile(cert, "utf8"), key: await readFile(key, "utf8") };
     },
   };

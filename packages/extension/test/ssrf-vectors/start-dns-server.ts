@@ -75,7 +75,12 @@ function parseQuery(message: Buffer): Query {
     at += 1 + length;
   }
   const end = at + 5;
-  return { id: message.readUInt16BE(0), name: labels.join(".").toLowerCase(), type: message.readUInt16BE(at + 1), question: message.subarray(12, end) };
+  return {
+    id: message.readUInt16BE(0),
+    name: labels.join(".").toLowerCase(),
+    type: message.readUInt16BE(at + 1),
+    question: message.subarray(12, end),
+  };
 }
 
 function encodeReply(query: Query, reply: DnsReply, isTruncated: boolean): Buffer {
