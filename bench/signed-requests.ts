@@ -48,9 +48,22 @@ async function presign(order: Order, identity: Identity): Promise<Buffer[]> {
   const body = Buffer.from(order.body);
   const made: Buffer[] = [];
   for (let i = 0; i < order.requests; i++) {
-    const headers = await signRequest(identity, { method: "POST", url: order.origin + order.path, headers: { "content-type": "application/json" }, body, now: Date.now() / 1_000 });
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    made.push(Buffer.concat([Buffer.from(`POST ${order.path} HTTP/1.1\r\nhost: ${new URL(order.origin).host}\r\ncontent-length: ${body.length}\r\n${lines}\r\n`), body]));
+    const headers = await signRequest(identity, {
+      method: "POST",
+      url: order.origin + order.path,
+      headers: { "content-type": "application/json" },
+      body,
+      now: Date.now() / 1_000,
+    });
+    const lines = Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    made.push(
+      Buffer.concat([
+        Buffer.from(`POST ${order.path} HTTP/1.1\r\nhost: ${new URL(order.origin).host}\r\ncontent-length: ${body.length}\r\n${lines}\r\n`),
+        body,
+      ]),
+    );
   }
   return made;
 }
@@ -64,7 +77,14 @@ function readAnswers(socket: Socket, onAnswer: (status: string, answer: Buffer) 
     const answer = held === undefined ? chunk : Buffer.concat([held, chunk]);
     const head = answer.indexOf("\r\n\r\n");
     const length = answer.indexOf(lengthField);
-    const whole = head === -1 ? Number.POSITIVE_INFINITY : head + 4 + (length === -1 ? 0 : Number.parseInt(answer.toString("latin1", length + lengthField.length, length + lengthField.length + 8), 10));
+    const whole =
+      head === -1
+        ? Number.POSITIVE_INFINITY
+        : head +
+          4 +
+          (length === -1
+            ? 0
+            : Number.parseInt(answer.toString("latin1", length + lengthField.length, length + lengthField.length + 8), 10));
     held = answer.length < whole ? answer : undefined;
     if (held === undefined) onAnswer(answer.toString("latin1", 9, 12), answer);
   });
@@ -201,31 +221,72 @@ async function main(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const idleMemoryMb = residentMb(hub.pid);
     const room = "01K7Z0000000000000000000AB";
-    const founded = await callAs(hub, admin, { method: "POST", path: "/api/rooms", body: { id: room, name: "bench", policy: { encrypt: false, persist: false, sign: true, history: "shared" } } });
+    const founded = await callAs(hub, admin, {
+      method: "POST",
+      path: "/api/rooms",
+      body: { id: room, name: "bench", policy: { encrypt: false, persist: false, sign: true, history: "shared" } },
+    });
     if (founded.status !== 201) throw new Error(founded.text);
     const join = await measure(hub, phrase, { name: "join", path: `/api/rooms/${room}/join`, body: "{}" });
     const invitation = await measure(hub, phrase, { name: "invitation", path: "/api/invitations", body: "{}" });
     const busyMemoryMb = residentMb(hub.pid);
-    const figure = (name: string, values: readonly number[], unit: string) => ({ name, observed: median(values), unit, limit: "", missed: false });
+    const figure = (name: string, values: readonly number[], unit: string) => ({
+      name,
+      observed: median(values),
+      unit,
+      limit: "",
+      missed: false,
+    });
     const figuresOf = (what: string, measured: Measured) => [
       figure(`${what}, a second`, measured.rates, "/s"),
       figure(`${what}: hub's CPU time, all threads`, measured.cpuUs, "µs"),
       figure(`${what}: bare verify + hash, of that CPU time`, measured.cpuRatios, "%"),
-      figure(`${what}: latency p50 at ${connections} connections`, measured.outcomes.map((outcome) => outcome.p50Ms), "ms"),
-      figure(`${what}: latency p99 at ${connections} connections`, measured.outcomes.map((outcome) => outcome.p99Ms), "ms"),
+      figure(
+        `${what}: latency p50 at ${connections} connections`,
+        measured.outcomes.map((outcome) => outcome.p50Ms),
+        "ms",
+      ),
+      figure(
+        `${what}: latency p99 at ${connections} connections`,
+        measured.outcomes.map((outcome) => outcome.p99Ms),
+        "ms",
+      ),
     ];
     const ratio = median(join.wallRatios);
     const rows = [
-      { name: "signed POST (join a room one is in), of one core's bare verify + hash rate", observed: ratio, unit: "%", limit: `≥ ${limits.ratioPercent}`, missed: ratio < limits.ratioPercent },
+      {
+        name: "signed POST (join a room one is in), of one core's bare verify + hash rate",
+        observed: ratio,
+        unit: "%",
+        limit: `≥ ${limits.ratioPercent}`,
+        missed: ratio < limits.ratioPercent,
+      },
       ...figuresOf("join", join),
       figure("signed POST (make an invitation), of one core's bare rate", invitation.wallRatios, "%"),
       ...figuresOf("invitation", invitation),
-      { name: "existing folder to ready (hub and nats-server)", observed: startMs, unit: "ms", limit: `≤ ${limits.startMs}`, missed: startMs > limits.startMs },
-      { name: "idle hub, resident", observed: idleMemoryMb, unit: "MB", limit: `≤ ${limits.idleMemoryMb}`, missed: idleMemoryMb > limits.idleMemoryMb },
+      {
+        name: "existing folder to ready (hub and nats-server)",
+        observed: startMs,
+        unit: "ms",
+        limit: `≤ ${limits.startMs}`,
+        missed: startMs > limits.startMs,
+      },
+      {
+        name: "idle hub, resident",
+        observed: idleMemoryMb,
+        unit: "MB",
+        limit: `≤ ${limits.idleMemoryMb}`,
+        missed: idleMemoryMb > limits.idleMemoryMb,
+      },
       figure("hub after the load, resident", [busyMemoryMb], "MB"),
     ];
-    for (const row of rows) process.stdout.write(`${row.name.padEnd(78)} ${row.observed.toFixed(1).padStart(9)} ${row.unit.padEnd(3)} ${row.limit.padEnd(8)} ${row.missed ? "MISSED" : ""}\n`);
-    process.stdout.write(`${JSON.stringify({ bench: "signed-requests", rows: rows.map(({ name, observed, unit, limit, missed }) => ({ name, observed, unit, limit, missed })) })}\n`);
+    for (const row of rows)
+      process.stdout.write(
+        `${row.name.padEnd(78)} ${row.observed.toFixed(1).padStart(9)} ${row.unit.padEnd(3)} ${row.limit.padEnd(8)} ${row.missed ? "MISSED" : ""}\n`,
+      );
+    process.stdout.write(
+      `${JSON.stringify({ bench: "signed-requests", rows: rows.map(({ name, observed, unit, limit, missed }) => ({ name, observed, unit, limit, missed })) })}\n`,
+    );
     if (rows.some((row) => row.missed)) process.exitCode = 1;
   } finally {
     await hub.stop();

@@ -413,6 +413,24 @@ const departures: readonly Scenario[] = [
     },
   },
   {
+    name: "a server that asks for a new key after each new key is told off, and gets a bounded number of records",
+    async run(world, victim) {
+      const room = await world.foundRoom();
+      must(await victim.join(room.name));
+      const before = (must(await victim.info(room.name)) as Room).epoch;
+      world.lie({
+        onResponse: (route, json) => {
+          if (route === "rooms.get") return { ...(json as Room), rekeyNeeded: true };
+          if (route !== "rooms.rekey" || !("room" in (json as object))) return json;
+          return { ...(json as object), room: { ...(json as { room: Room }).room, rekeyNeeded: true } };
+        },
+      });
+      expectRefused(await victim.send(room.name, "one more key"), "client.bad_answer");
+      const { record } = await newest(world, room);
+      expect(record.epoch - before).toBeLessThanOrEqual(16);
+    },
+  },
+  {
     name: "when notices are dropped, a kicked member cannot read what is sent once the client's knowledge has aged",
     async run(world, victim) {
       const room = await world.foundRoom();

@@ -65,7 +65,7 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
     node: "everywhere",
   },
   cli: {
-    mayImport: ["contract", "crypto", "client", "sdk", "extension/bundle", "extension/trust"],
+    mayImport: ["contract", "crypto", "client", "sdk", "extension/bundle", "extension/trust", "extension/manifest"],
     why: "it starts hub and runner as processes and talks to them as any client; it opens no data folder itself",
     node: "everywhere",
   },

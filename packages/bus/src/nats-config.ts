@@ -86,9 +86,12 @@ function listenSection(input: NatsConfigInput): string[] {
   return lines;
 }
 
+/** Browsers reach NATS through the hub, which checks their origin and sends none on: a page that comes here by itself is refused. */
+const noBrowserOrigin = "http://hub.invalid";
+
 function websocketSection(input: NatsConfigInput): string[] {
   return [
-    `websocket { listen: "127.0.0.1:${checkedNumber("WebSocket port", input.websocketPort, 65_535)}", no_tls: true, compression: false, handshake_timeout: "5s" }`,
+    `websocket { listen: "127.0.0.1:${checkedNumber("WebSocket port", input.websocketPort, 65_535)}", no_tls: true, compression: false, handshake_timeout: "5s", allowed_origins: ["${noBrowserOrigin}"] }`,
   ];
 }
 

@@ -14,15 +14,23 @@ export interface RoomSubjects {
 }
 
 const nameBytes = 16;
+/** Rooms whose names are kept: each answer that shows a room names them. */
+const keptMax = 4_096;
 
 /** @param nameKey 32 secret bytes, equal on all nodes of an instance */
 export function createRoomSubjects(nameKey: Uint8Array): (room: RoomId) => RoomSubjects {
   if (nameKey.length !== 32) throw new TypeError("the name key has 32 bytes");
   const key = Buffer.from(nameKey);
+  const kept = new Map<RoomId, RoomSubjects>();
   return (room) => {
+    const known = kept.get(room);
+    if (known !== undefined) return known;
     const mac = createHmac("sha256", key).update(room).digest();
     const shard = mac.readUInt32BE(0) % limits.roomShards;
     const name = mac.subarray(0, nameBytes).toString("base64url");
-    return { input: subjects.input(shard, name), output: subjects.output(shard, name) };
+    const made = { input: subjects.input(shard, name), output: subjects.output(shard, name) };
+    if (kept.size >= keptMax) kept.clear();
+    kept.set(room, made);
+    return made;
   };
 }

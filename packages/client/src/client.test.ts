@@ -261,6 +261,15 @@ describe("delivery", () => {
     expect(event?.kind === "message" && event.text).toBeUndefined();
   });
 
+  it("keeps a message whose id somebody else used first, when that person redacts the id", async () => {
+    const { mine, his } = await roomForTwo();
+    const { id } = await his.send("a decoy under an id that he heard of early");
+    await mine.send("what mine says", { id });
+    await his.redact(id, "gone?");
+    const texts = (await mine.history({ last: 5 })).flatMap((event) => (event.kind === "message" ? [event.text] : []));
+    expect(texts).toEqual([undefined, "what mine says"]);
+  });
+
   it("is not misled by a member who writes the server's headers", async () => {
     const state = openMemoryState();
     const { name, mine, his, bobs, adas, warnings } = await roomForTwo({}, state);

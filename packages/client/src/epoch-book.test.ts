@@ -109,7 +109,11 @@ const roomAt = (last: ProposedEpoch | undefined, invite?: string): Room =>
     ...(invite === undefined ? {} : { invite }),
   }) as unknown as Room;
 
-function book(records: readonly ProposedEpoch[], me: Identity, pinned: { epoch: number; hash: string | null; inviters?: readonly string[] } = { epoch: 0, hash: null }) {
+function book(
+  records: readonly ProposedEpoch[],
+  me: Identity,
+  pinned: { epoch: number; hash: string | null; inviters?: readonly string[] } = { epoch: 0, hash: null },
+) {
   const seen = { firstSight: 0, changes: [] as EpochChange[], top: undefined as VerifiedEpoch | undefined };
   const pins = createPins(openMemoryState());
   const made = createEpochBook({
@@ -253,7 +257,12 @@ describe("the chain of epochs", () => {
     const withMallory = [...two.record.members, member(mallory, "mallory", "owner")].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
     const made = async (by: Identity, members: readonly EpochMember[]): Promise<ProposedEpoch> => {
       const { bytes, hash } = await encodeEpoch({ ...record, maker: by.endpoint, members }, by);
-      return { ...two, record: { ...record, maker: by.endpoint, members }, hash, proposal: { ...two.proposal, record: toBase64url(bytes) } };
+      return {
+        ...two,
+        record: { ...record, maker: by.endpoint, members },
+        hash,
+        proposal: { ...two.proposal, record: toBase64url(bytes) },
+      };
     };
     const foisted = await made(mallory, withMallory);
     const honest = await made(ada, two.record.members);
@@ -307,7 +316,9 @@ describe("the chain of epochs", () => {
       onFirstSight: () => undefined,
       onAdvance: async () => undefined,
     });
-    await expect(endless.sync({ ...roomAt(two), epoch: Number.MAX_SAFE_INTEGER, epochHash: undefined } as unknown as Room)).rejects.toEqual(code("epoch.forged"));
+    await expect(endless.sync({ ...roomAt(two), epoch: Number.MAX_SAFE_INTEGER, epochHash: undefined } as unknown as Room)).rejects.toEqual(
+      code("epoch.forged"),
+    );
     expect(asked).toBeLessThan(5);
   });
 });

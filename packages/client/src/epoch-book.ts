@@ -248,7 +248,8 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
     },
     async sync(room, least = 0) {
       const before = top;
-      const anchor = before === undefined ? await findAnchor(room) : ((await anchorOfReturn(room, before.record.epoch, invitersOf(before))) ?? before);
+      const anchor =
+        before === undefined ? await findAnchor(room) : ((await anchorOfReturn(room, before.record.epoch, invitersOf(before))) ?? before);
       if (room.epoch < anchor.record.epoch)
         throw new AppError("epoch.rolled_back", { room: deps.room, pinned: anchor.record.epoch, observed: room.epoch });
       if (room.epoch < least) throw new AppError("epoch.rolled_back", { room: deps.room, pinned: least, observed: room.epoch });

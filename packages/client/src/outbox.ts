@@ -76,6 +76,8 @@ interface Item extends Outgoing {
 
 /** Frames under way at most; enough for the throughput of one connection, little enough to send again. */
 const windowMax = 1_024;
+/** Renewals in a row before one message: in a room that is being left by many, a few; more is a lie. */
+const rekeysMax = 16;
 /** Frames sealed in one go, about ten milliseconds of work. */
 const burstMax = 128;
 /** What a frame adds to its payload is less than this. */
@@ -133,7 +135,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     if (deps.bus.current === undefined) await deps.bus.connect();
     if (persists() && !wire.listening) await deps.listen();
     if (core.stale) await core.refresh();
-    while (core.rekeyDue) {
+    for (let tries = 1; core.rekeyDue; tries += 1) {
+      // A server that asks for another record after each one would keep this client sealing keys for ever.
+      if (tries > rekeysMax) throw new AppError("client.bad_answer", { detail: "the server asks for a new key after each new key" });
       await deps.rekey();
       if (core.rekeyDue) await core.refresh();
     }

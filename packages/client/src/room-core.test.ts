@@ -31,7 +31,11 @@ const plain = (more: Partial<Room> = {}): Room =>
   }) as unknown as Room;
 
 const answers = (call: (route: RouteName, input: { query?: { after?: string } }) => unknown): Api =>
-  ({ url: "http://localhost", raw: () => Promise.reject(new Error("unused")), call: async (...args: never) => call(...(args as Parameters<typeof call>)) }) as unknown as Api;
+  ({
+    url: "http://localhost",
+    raw: () => Promise.reject(new Error("unused")),
+    call: async (...args: never) => call(...(args as Parameters<typeof call>)),
+  }) as unknown as Api;
 
 function bobs() {
   const state = openMemoryState();
@@ -51,7 +55,14 @@ function bobs() {
 }
 
 const invitation = (recordHash: string | null, invitee = bob, inviter = ada) =>
-  encodeInvite(inviter, { room: id, name, epoch: recordHash === null ? 0 : 2, recordHash, invitee: invitee.endpoint, at: "2026-01-01T00:00:00Z" });
+  encodeInvite(inviter, {
+    room: id,
+    name,
+    epoch: recordHash === null ? 0 : 2,
+    recordHash,
+    invitee: invitee.endpoint,
+    at: "2026-01-01T00:00:00Z",
+  });
 const forged = expect.objectContaining({ code: "epoch.forged" });
 
 describe("a room that the server calls plain", () => {
@@ -102,7 +113,14 @@ describe("a list without end", () => {
       return { members: Array.from({ length: 500 }, (_, i) => member(asked * 1_000 + i)), next: String(asked).padStart(43, "0") };
     });
     const { deps } = bobs();
-    const directory = createDirectory(endless, deps.pins, id, () => undefined, async () => undefined, () => undefined);
+    const directory = createDirectory(
+      endless,
+      deps.pins,
+      id,
+      () => undefined,
+      async () => undefined,
+      () => undefined,
+    );
     await expect(directory.list()).rejects.toEqual(bad);
     expect(asked).toBeLessThan(10);
   });

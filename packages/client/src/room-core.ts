@@ -275,7 +275,8 @@ async function checkPlain(deps: RoomCoreDeps, room: Room, memory: RoomMemory): P
   const forged = (detail: string) =>
     new AppError("epoch.forged", { room: room.id, epoch: room.epoch, detail: `the server says that it is not encrypted, ${detail}` });
   const invite = room.invite === undefined ? undefined : decodeInvite(room.invite);
-  if (room.epoch > 0 || room.epochHash !== undefined || (invite !== undefined && invite.recordHash !== null)) throw forged("and it has a record");
+  if (room.epoch > 0 || room.epochHash !== undefined || (invite !== undefined && invite.recordHash !== null))
+    throw forged("and it has a record");
   if (memory.policy !== undefined) return true;
   const { endpoint } = deps.identity;
   if (invite === undefined) {

@@ -3,7 +3,16 @@
  *
  * Invariant: in an encrypted room the server's list of members is never shown; it only adds who has accepted the invitation.
  */
-import { AppError, limits, type EndpointId, type Handle, type RoomId, type RoomMember, type RoomRole, type SignPub } from "@althing/contract";
+import {
+  AppError,
+  limits,
+  type EndpointId,
+  type Handle,
+  type RoomId,
+  type RoomMember,
+  type RoomRole,
+  type SignPub,
+} from "@althing/contract";
 import type { Api } from "./api.ts";
 import type { VerifiedEpoch } from "./epoch-book.ts";
 import { checkKeys, type Pins } from "./pins.ts";

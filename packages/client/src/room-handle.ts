@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  hasCode,
   isAppError,
   type EndpointId,
   type Handle,
@@ -208,7 +209,12 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     noticed() {
       core.invalidate();
       core.directory.forget();
-      if (inbox.active) core.refresh().catch((error: unknown) => (isPassing(error) ? undefined : core.invalidate()));
+      if (inbox.active)
+        core.refresh().catch((error: unknown) => {
+          // Removed, or the room was deleted: whoever listens is told by the end of its subscription.
+          if (hasCode(error, "room.not_found")) return deps.onGone();
+          if (!isPassing(error)) core.invalidate();
+        });
     },
     async close(error) {
       outbox.close(error);

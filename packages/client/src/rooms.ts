@@ -101,7 +101,8 @@ export function createRooms(deps: RoomsDeps): RoomTable {
         });
         all.push(...page.rooms);
         if (page.next === undefined) return all;
-        if (page.next <= (after ?? "") || all.length > roomsMax) throw new AppError("client.bad_answer", { detail: "rooms.mine does not end" });
+        if (page.next <= (after ?? "") || all.length > roomsMax)
+          throw new AppError("client.bad_answer", { detail: "rooms.mine does not end" });
         after = page.next;
       }
     },

@@ -22,7 +22,12 @@ export const subjects = {
 export const streams = { rooms: "R0", state: "S0", claims: "C0" } as const;
 
 /** Headers of a republished message: the acknowledgement and gap check of a room. */
-export const echoHeaders = { sequence: "Nats-Sequence", lastSequence: "Nats-Last-Sequence", stream: "Nats-Stream", subject: "Nats-Subject" } as const;
+export const echoHeaders = {
+  sequence: "Nats-Sequence",
+  lastSequence: "Nats-Last-Sequence",
+  stream: "Nats-Stream",
+  subject: "Nats-Subject",
+} as const;
 
 /** The first segment of every string an identity signs, so that no signature can be used as another. */
 export const signKinds = {

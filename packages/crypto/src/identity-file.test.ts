@@ -87,7 +87,11 @@ describe("an identity file with passphrase", () => {
   it("tampered or cut is corrupt even with the right passphrase", async () => {
     const file = JSON.parse(text) as Record<string, string>;
     const age = file["age"] as string;
-    for (const changed of [age.slice(0, -60), age.replace(/^(.{90})(.)/s, (_, head: string, char: string) => head + (char === "Z" ? "Y" : "Z")), ""]) {
+    for (const changed of [
+      age.slice(0, -60),
+      age.replace(/^(.{90})(.)/s, (_, head: string, char: string) => head + (char === "Z" ? "Y" : "Z")),
+      "",
+    ]) {
       await expect(decodeIdentityFile(JSON.stringify({ ...file, age: changed }), path, { passphrase: "Grüße an alle" })).rejects.toThrow(
         corrupt,
       );

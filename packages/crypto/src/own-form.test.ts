@@ -21,7 +21,13 @@ let samples: HttpRequestView[];
 beforeAll(async () => {
   alice = (await person("alice")).identity;
   const sign = async (headers: Record<string, string>, withBody: boolean): Promise<HttpRequestView> => {
-    const request = { method: "POST", url: "https://hub.example/api/rooms?limit=5", headers, now: 1_790_000_000, ...(withBody ? { body } : {}) };
+    const request = {
+      method: "POST",
+      url: "https://hub.example/api/rooms?limit=5",
+      headers,
+      now: 1_790_000_000,
+      ...(withBody ? { body } : {}),
+    };
     return { method: "POST", targetUri: request.url, headers: Object.entries(await signRequest(alice, request)), hasBody: withBody };
   };
   samples = [
@@ -43,7 +49,9 @@ function outcome<T>(read: () => T): unknown {
 }
 
 const withoutBytes = (value: unknown): unknown =>
-  typeof value === "object" && value !== null && "signature" in value ? { ...value, signature: toHex(value.signature as Uint8Array) } : value;
+  typeof value === "object" && value !== null && "signature" in value
+    ? { ...value, signature: toHex(value.signature as Uint8Array) }
+    : value;
 
 function expectAgreement(view: HttpRequestView): void {
   const short = withoutBytes(outcome(() => parseSignature(view)));
@@ -52,14 +60,54 @@ function expectAgreement(view: HttpRequestView): void {
 }
 
 function fieldOf(view: HttpRequestView, name: string): string {
-  return view.headers.filter(([key]) => key === name).map(([, value]) => value).join(", ");
+  return view.headers
+    .filter(([key]) => key === name)
+    .map(([, value]) => value)
+    .join(", ");
 }
 
-const recognised = (view: HttpRequestView): boolean => readOwnSignature(fieldOf(view, "signature-input"), fieldOf(view, "signature")) !== undefined;
+const recognised = (view: HttpRequestView): boolean =>
+  readOwnSignature(fieldOf(view, "signature-input"), fieldOf(view, "signature")) !== undefined;
 
 /** Pieces that steer a parser of structured fields. */
-const pieces = ["", " ", "\t", ";", ",", '"', "\\", "=", ":", "(", ")", "0", "00", "-", "1.0", ";a", "a=1", '"@method"', ' "@path"', ' "content-digest"', ' "date"', ";sf", 'tag="x"', "A", "g", "é", "\n", "?1", "sig2=()", "999999999999999", "1000000000000000"];
-const edit = fc.record({ at: fc.nat(), remove: fc.integer({ min: 0, max: 3 }), insert: fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 2 })) });
+const pieces = [
+  "",
+  " ",
+  "\t",
+  ";",
+  ",",
+  '"',
+  "\\",
+  "=",
+  ":",
+  "(",
+  ")",
+  "0",
+  "00",
+  "-",
+  "1.0",
+  ";a",
+  "a=1",
+  '"@method"',
+  ' "@path"',
+  ' "content-digest"',
+  ' "date"',
+  ";sf",
+  'tag="x"',
+  "A",
+  "g",
+  "é",
+  "\n",
+  "?1",
+  "sig2=()",
+  "999999999999999",
+  "1000000000000000",
+];
+const edit = fc.record({
+  at: fc.nat(),
+  remove: fc.integer({ min: 0, max: 3 }),
+  insert: fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 2 })),
+});
 
 function mutate(text: string, edits: readonly { at: number; remove: number; insert: string }[]): string {
   let changed = text;
@@ -80,12 +128,20 @@ describe("our own form of signature fields", () => {
   it("is read as the library reads it, whatever is changed in the fields", () => {
     let seen = 0;
     fc.assert(
-      fc.property(fc.nat(), fc.constantFrom("signature-input", "signature", "content-digest", "if-match"), fc.array(edit, { minLength: 1, maxLength: 3 }), (pick, name, edits) => {
-        const sample = samples[pick % samples.length] as HttpRequestView;
-        const view = { ...sample, headers: sample.headers.map(([key, value]) => [key, key === name ? mutate(value, edits) : value] as const) };
-        if (recognised(view)) seen++;
-        expectAgreement(view);
-      }),
+      fc.property(
+        fc.nat(),
+        fc.constantFrom("signature-input", "signature", "content-digest", "if-match"),
+        fc.array(edit, { minLength: 1, maxLength: 3 }),
+        (pick, name, edits) => {
+          const sample = samples[pick % samples.length] as HttpRequestView;
+          const view = {
+            ...sample,
+            headers: sample.headers.map(([key, value]) => [key, key === name ? mutate(value, edits) : value] as const),
+          };
+          if (recognised(view)) seen++;
+          expectAgreement(view);
+        },
+      ),
       { numRuns: 4_000 },
     );
     // The mutations must reach both sides of the line.
@@ -94,23 +150,51 @@ describe("our own form of signature fields", () => {
   });
 
   it("is read as the library reads it, whatever made-up parts it is put together of", () => {
-    const name = fc.constantFrom("@method", "@target-uri", "content-digest", "content-type", "if-match", "idempotency-key", "althing-community", "@path", "date", "x", "X");
-    const number = fc.oneof(fc.nat().map(String), fc.constantFrom("0", "00", "-0", "-1", "1.0", "999999999999999", "9999999999999999", "?1", ""));
-    const nonce = fc.oneof(fc.string({ minLength: 14, maxLength: 20 }), fc.constantFrom("a".repeat(15), "a".repeat(16), "a".repeat(128), "a".repeat(129)));
+    const name = fc.constantFrom(
+      "@method",
+      "@target-uri",
+      "content-digest",
+      "content-type",
+      "if-match",
+      "idempotency-key",
+      "althing-community",
+      "@path",
+      "date",
+      "x",
+      "X",
+    );
+    const number = fc.oneof(
+      fc.nat().map(String),
+      fc.constantFrom("0", "00", "-0", "-1", "1.0", "999999999999999", "9999999999999999", "?1", ""),
+    );
+    const nonce = fc.oneof(
+      fc.string({ minLength: 14, maxLength: 20 }),
+      fc.constantFrom("a".repeat(15), "a".repeat(16), "a".repeat(128), "a".repeat(129)),
+    );
     const keyId = fc.constantFrom("a".repeat(64), "A".repeat(64), "a".repeat(63), "0".repeat(65));
     const last = fc.constantFrom("A", "Q", "g", "w", "B", "/", "=");
     let seen = 0;
     fc.assert(
-      fc.property(fc.array(name, { maxLength: 4 }), number, number, nonce, keyId, last, fc.nat(), fc.boolean(), (more, created, expires, nonceText, key, end, pick, plain) => {
-        const names = ["@method", "@target-uri", ...more].map((each) => `"${each}"`).join(" ");
-        const input = `sig1=(${names});created=${plain ? 1_790_000_000 : created};expires=${plain ? 1_790_000_060 : expires};nonce="${nonceText}";keyid="${plain ? "a".repeat(64) : key}";alg="ed25519";tag="althing"`;
-        const sample = samples[pick % samples.length] as HttpRequestView;
-        const headers: Headers = sample.headers.filter(([key]) => !key.startsWith("signature"));
-        headers.push(["signature-input", input], ["signature", `sig1=:${"Zz09+/".repeat(15).slice(0, 85)}${end}==:`]);
-        const view = { ...sample, headers };
-        if (recognised(view)) seen++;
-        expectAgreement(view);
-      }),
+      fc.property(
+        fc.array(name, { maxLength: 4 }),
+        number,
+        number,
+        nonce,
+        keyId,
+        last,
+        fc.nat(),
+        fc.boolean(),
+        (more, created, expires, nonceText, key, end, pick, plain) => {
+          const names = ["@method", "@target-uri", ...more].map((each) => `"${each}"`).join(" ");
+          const input = `sig1=(${names});created=${plain ? 1_790_000_000 : created};expires=${plain ? 1_790_000_060 : expires};nonce="${nonceText}";keyid="${plain ? "a".repeat(64) : key}";alg="ed25519";tag="althing"`;
+          const sample = samples[pick % samples.length] as HttpRequestView;
+          const headers: Headers = sample.headers.filter(([key]) => !key.startsWith("signature"));
+          headers.push(["signature-input", input], ["signature", `sig1=:${"Zz09+/".repeat(15).slice(0, 85)}${end}==:`]);
+          const view = { ...sample, headers };
+          if (recognised(view)) seen++;
+          expectAgreement(view);
+        },
+      ),
       { numRuns: 3_000 },
     );
     expect(seen).toBeGreaterThan(100);

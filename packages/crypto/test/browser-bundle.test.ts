@@ -11,7 +11,13 @@ async function bundle(): Promise<Rolldown.OutputChunk> {
   const built = await build({
     configFile: false,
     logLevel: "silent",
-    build: { write: false, minify: false, target: "es2024", lib: { entry, formats: ["es"] }, rolldownOptions: { external: [], output: { codeSplitting: false } } },
+    build: {
+      write: false,
+      minify: false,
+      target: "es2024",
+      lib: { entry, formats: ["es"] },
+      rolldownOptions: { external: [], output: { codeSplitting: false } },
+    },
   });
   const [result] = (Array.isArray(built) ? built : [built]) as Rolldown.RolldownOutput[];
   const chunk = result?.output.find((output): output is Rolldown.OutputChunk => output.type === "chunk" && output.isEntry);

@@ -38,7 +38,12 @@ export function checkDeclaredLength(request: IncomingMessage, maxBytes: number):
  * @throws {request.timeout} it came too slowly
  * @throws {request.malformed} the client went away in the middle
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, maxBytes: number, timeoutMs = bodyTimeoutMs): Promise<Uint8Array> {
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+  timeoutMs = bodyTimeoutMs,
+): Promise<Uint8Array> {
   checkDeclaredLength(request, maxBytes);
   sendContinue(request, response);
   const whole = takeWhole(request, maxBytes);

@@ -19,7 +19,12 @@ afterAll(() => served[Symbol.asyncDispose]());
 
 const handshake = (changes: Record<string, string | undefined> = {}, method = "GET", path = "/api/bus") => {
   const fields: Record<string, string | undefined> = {
-    Host: `localhost:${port}`, Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Key": randomBytes(16).toString("base64"), "Sec-WebSocket-Version": "13", ...changes,
+    Host: `localhost:${port}`,
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
+    "Sec-WebSocket-Version": "13",
+    ...changes,
   };
   const lines = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\r\n`]));
   return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
@@ -38,8 +43,18 @@ describe("a tunnel opens", () => {
     const session = await callAs(served, served.admin, { method: "POST", path: "/api/session", body: { nkey: key.publicKey } });
     expect(session.status).toBe(201);
     const inbox = String(session.json["inbox"]);
-    const nats = await wsconnect({ servers: `ws://localhost:${port}/api/bus`, authenticator: nativeNkeyAuthenticator(key.seed), inboxPrefix: `_INBOX.${inbox}`, reconnect: false });
-    const refused = new Promise((resolve) => void (async () => { for await (const status of nats.status()) if (status.type === "error") resolve(String(status.error)); })());
+    const nats = await wsconnect({
+      servers: `ws://localhost:${port}/api/bus`,
+      authenticator: nativeNkeyAuthenticator(key.seed),
+      inboxPrefix: `_INBOX.${inbox}`,
+      reconnect: false,
+    });
+    const refused = new Promise(
+      (resolve) =>
+        void (async () => {
+          for await (const status of nats.status()) if (status.type === "error") resolve(String(status.error));
+        })(),
+    );
     nats.subscribe(">");
     expect(await refused).toContain("Permissions Violation");
     const closed = nats.closed();
@@ -60,7 +75,7 @@ describe("a tunnel is refused", () => {
   ])("%s", async (_what, changes, status, code) => {
     const answer = await answerTo(handshake(changes));
     expect(statusOf(answer)).toBe(status);
-    expect((await rawExchange({ port, parts: [handshake(changes)], timeoutMs: 3_000 }))).toContain(`"code":"${code}"`);
+    expect(await rawExchange({ port, parts: [handshake(changes)], timeoutMs: 3_000 })).toContain(`"code":"${code}"`);
   });
 
   test("on another path and with another method", async () => {
@@ -93,13 +108,20 @@ test("what nats-server gets is a clean handshake: no cookie, no extension, no or
   const upstream = createServer((socket) => socket.on("data", (chunk) => (received += chunk.toString())).on("error", () => undefined));
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
   const { port: upstreamPort } = upstream.address() as { port: number };
-  const proxy = createBusProxy({ port: upstreamPort, origins: createOrigins(["http://a:1"]), limits: { connectionsMax: 2, connectionsPerAddressMax: 1, connectionsPerLoopbackMax: 1, handshakeTimeoutMs: 100 } });
+  const proxy = createBusProxy({
+    port: upstreamPort,
+    origins: createOrigins(["http://a:1"]),
+    limits: { connectionsMax: 2, connectionsPerAddressMax: 1, connectionsPerLoopbackMax: 1, handshakeTimeoutMs: 100 },
+  });
   const { createServer: createHttp } = await import("node:http");
   const codes: string[] = [];
   const front = createHttp();
   front.on("upgrade", (request, socket, head) => {
     try {
-      proxy.accept(request, socket, head, "127.0.0.1", (error) => { codes.push(error.code); socket.destroy(); });
+      proxy.accept(request, socket, head, "127.0.0.1", (error) => {
+        codes.push(error.code);
+        socket.destroy();
+      });
     } catch (error) {
       codes.push((error as { code: string }).code);
       socket.destroy();
@@ -107,7 +129,13 @@ test("what nats-server gets is a clean handshake: no cookie, no extension, no or
   });
   await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
   const { port: frontPort } = front.address() as { port: number };
-  const text = handshake({ Host: "a:1", Cookie: "session=1", Origin: "http://a:1", "Sec-WebSocket-Extensions": "permessage-deflate", Authorization: "x" });
+  const text = handshake({
+    Host: "a:1",
+    Cookie: "session=1",
+    Origin: "http://a:1",
+    "Sec-WebSocket-Extensions": "permessage-deflate",
+    Authorization: "x",
+  });
   const slow = rawExchange({ port: frontPort, parts: [text], timeoutMs: 3_000 });
   await new Promise<void>((resolve) => upstream.once("connection", () => resolve()));
   await rawExchange({ port: frontPort, parts: [text], timeoutMs: 3_000 });

@@ -58,7 +58,8 @@ export function createBusProxy(options: BusProxyOptions): BusProxy {
     const key = addressKey(address);
     const held = perAddress.get(key) ?? 0;
     const max = isLoopbackHost(key) ? limits.connectionsPerLoopbackMax : limits.connectionsPerAddressMax;
-    if (open.size >= limits.connectionsMax || held >= max) throw new AppError("request.rate_limited", { limit: `${max} connections` }, { retryAfterSeconds: 10 });
+    if (open.size >= limits.connectionsMax || held >= max)
+      throw new AppError("request.rate_limited", { limit: `${max} connections` }, { retryAfterSeconds: 10 });
     perAddress.set(key, held + 1);
     let released = false;
     return () => {
@@ -145,15 +146,20 @@ function startTunnel({ upstream, socket, head, handshake, timeoutMs, fail, end }
 /** @returns the handshake as nats-server gets it */
 function checkHandshake(request: IncomingMessage, origins: Origins, port: number): string {
   const { headers } = request;
-  if (request.method !== "GET") throw new AppError("request.method_not_allowed", { method: request.method ?? "", path: "/api/bus", allowed: "GET" });
+  if (request.method !== "GET")
+    throw new AppError("request.method_not_allowed", { method: request.method ?? "", path: "/api/bus", allowed: "GET" });
   origins.forAuthority(headers.host ?? "");
   const origin = headers.origin;
   if (origin !== undefined && !origins.has(origin)) throw new AppError("auth.origin", { observed: printable(origin) });
   const key = headers["sec-websocket-key"];
   const version = headers["sec-websocket-version"];
   const protocol = headers["sec-websocket-protocol"];
-  const upgrades = (headers.connection ?? "").toLowerCase().split(",").some((part) => part.trim() === "upgrade");
-  const valid = upgrades && key !== undefined && keyGrammar.test(key) && version === "13" && (protocol === undefined || protocolGrammar.test(protocol));
+  const upgrades = (headers.connection ?? "")
+    .toLowerCase()
+    .split(",")
+    .some((part) => part.trim() === "upgrade");
+  const valid =
+    upgrades && key !== undefined && keyGrammar.test(key) && version === "13" && (protocol === undefined || protocolGrammar.test(protocol));
   if (!valid || Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined) {
     throw new AppError("request.malformed", { detail: "it is no WebSocket handshake (RFC 6455, version 13)" });
   }

@@ -3,7 +3,18 @@
  *
  * Invariant: nothing is decided by a path a second time; the pipeline sees only these rows.
  */
-import { AppError, faultsOf, instancePermissions, limits, routes, type Fault, type InstancePermission, type Route, type RouteClass, type RouteName } from "@althing/contract";
+import {
+  AppError,
+  faultsOf,
+  instancePermissions,
+  limits,
+  routes,
+  type Fault,
+  type InstancePermission,
+  type Route,
+  type RouteClass,
+  type RouteName,
+} from "@althing/contract";
 import type { z } from "zod";
 
 export interface CompiledRoute {
@@ -77,7 +88,8 @@ function partParser(part: keyof RouteParts, schema: z.ZodType | undefined): (val
   if (schema === undefined) {
     return (value, faults) => {
       if (part === "query" && value !== undefined) {
-        for (const key of Object.keys(value as object)) faults.push({ path: `query.${key.slice(0, 64)}`, message: "the route takes no query" });
+        for (const key of Object.keys(value as object))
+          faults.push({ path: `query.${key.slice(0, 64)}`, message: "the route takes no query" });
       }
       if (part === "body" && value !== undefined) faults.push({ path: "body", message: "the route takes no body" });
       return undefined;
@@ -88,7 +100,8 @@ function partParser(part: keyof RouteParts, schema: z.ZodType | undefined): (val
     if (part === "query" && value === undefined && ofNothing?.success) return ofNothing.data;
     const result = schema.safeParse(part === "query" ? (value ?? {}) : value);
     if (result.success) return result.data;
-    for (const fault of faultsOf(result.error)) faults.push({ path: fault.path === "(root)" ? part : `${part}.${fault.path.slice(0, 100)}`, message: fault.message.slice(0, 200) });
+    for (const fault of faultsOf(result.error))
+      faults.push({ path: fault.path === "(root)" ? part : `${part}.${fault.path.slice(0, 100)}`, message: fault.message.slice(0, 200) });
     return undefined;
   };
 }
@@ -109,7 +122,12 @@ export function parseQuery(url: string): Record<string, string> | undefined {
   // No prototype: a parameter called __proto__ is an unknown field like any other.
   const query = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(url.slice(mark + 1))) {
-    if (name in query) throw new AppError("request.invalid", { detail: `query.${name.slice(0, 64)}: comes twice` }, { faults: [{ path: `query.${name.slice(0, 64)}`, message: "comes twice" }] });
+    if (name in query)
+      throw new AppError(
+        "request.invalid",
+        { detail: `query.${name.slice(0, 64)}: comes twice` },
+        { faults: [{ path: `query.${name.slice(0, 64)}`, message: "comes twice" }] },
+      );
     query[name] = value;
   }
   return query;

@@ -101,7 +101,11 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     createRouter({
       routes: routes.filter(classes).map((route) => ({ route, answer: answers(route) })),
       page: withPage ? page.find : () => undefined,
-      gate, limiter, ids, log, metrics,
+      gate,
+      limiter,
+      ids,
+      log,
+      metrics,
       behindProxy: config.behind_proxy,
     });
   const routers = {
@@ -119,19 +123,28 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const wait = limiter.take(address);
       if (wait > 0) throw new AppError("request.rate_limited", { limit: "the allowed number of" }, { retryAfterSeconds: wait });
       gate.check();
-      if ((request.url ?? "").split("?", 1)[0] !== "/api/bus") throw new AppError("request.not_found", { method: "GET", path: "this, as a WebSocket" });
+      if ((request.url ?? "").split("?", 1)[0] !== "/api/bus")
+        throw new AppError("request.not_found", { method: "GET", path: "this, as a WebSocket" });
       proxy.accept(request, socket, head, address, refuse);
     } catch (error) {
       refuse(toAppError(error, id));
     }
   };
   const listenerOf = (router: Router, more: { tls?: TlsFiles | undefined; upgrade?: typeof upgrade } = {}) =>
-    createListener({ router, ids, behindProxy: config.behind_proxy, ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }), ...more });
+    createListener({
+      router,
+      ids,
+      behindProxy: config.behind_proxy,
+      ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+      ...more,
+    });
   const publicParts = { tls: options.tls, upgrade };
-  const listeners: { readonly listener: Listener; readonly bind: () => Promise<unknown> }[] = bindings(config, options.socketPath).map(({ kind, binding, optional }) => {
-    const listener = listenerOf(routers[kind], kind === "public" ? publicParts : {});
-    return { listener, bind: () => bind(listener, binding, optional) };
-  });
+  const listeners: { readonly listener: Listener; readonly bind: () => Promise<unknown> }[] = bindings(config, options.socketPath).map(
+    ({ kind, binding, optional }) => {
+      const listener = listenerOf(routers[kind], kind === "public" ? publicParts : {});
+      return { listener, bind: () => bind(listener, binding, optional) };
+    },
+  );
 
   return {
     health,
@@ -139,7 +152,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     url: origins.list[0] ?? "",
     busConnections: () => proxy.connections,
     serve({ bus, store, claims, secretsKey }) {
-      const idempotency = createIdempotency({ store, secretsKey, nowMs, onLost: (err) => log.error({ err }, "an answer could not be remembered") });
+      const idempotency = createIdempotency({
+        store,
+        secretsKey,
+        nowMs,
+        onLost: (err) => log.error({ err }, "an answer could not be remembered"),
+      });
       const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);
       const authenticate = createAuthenticate({ origins, limiter, claims, findCaller, nowMs, auth: config.auth });
       const pipeline = createPipeline({ authenticate, idempotency, checkAnswers: options.checkAnswers ?? false });
@@ -171,7 +189,8 @@ interface PlannedBinding {
 function bindings(config: Config, socketPath: string | undefined): PlannedBinding[] {
   const host = config.host.replace(/^\[|\]$/g, "");
   const planned: PlannedBinding[] = [{ kind: "public", binding: { host, port: config.ports.hub }, optional: false }];
-  if (host === "127.0.0.1" || host === "localhost") planned.push({ kind: "public", binding: { host: host === "localhost" ? "127.0.0.1" : "::1", port: config.ports.hub }, optional: true });
+  if (host === "127.0.0.1" || host === "localhost")
+    planned.push({ kind: "public", binding: { host: host === "localhost" ? "127.0.0.1" : "::1", port: config.ports.hub }, optional: true });
   if (host === "localhost") planned[0] = { kind: "public", binding: { host: "::1", port: config.ports.hub }, optional: true };
   planned.push({ kind: "port", binding: { host: "127.0.0.1", port: config.ports.internal }, optional: false });
   if (socketPath !== undefined) planned.push({ kind: "socket", binding: { path: socketPath }, optional: false });
@@ -184,7 +203,12 @@ const socketPathMaxBytes = 103;
 async function bind(listener: Listener, binding: PlannedBinding["binding"], optional: boolean): Promise<void> {
   if ("path" in binding) {
     if (Buffer.byteLength(binding.path) > socketPathMaxBytes) {
-      throw new AppError("config.invalid", { key: "data", source: "the configuration", observed: binding.path, detail: `the socket's path has more than ${socketPathMaxBytes} bytes` });
+      throw new AppError("config.invalid", {
+        key: "data",
+        source: "the configuration",
+        observed: binding.path,
+        detail: `the socket's path has more than ${socketPathMaxBytes} bytes`,
+      });
     }
     // The folder is locked by this process, so a socket found there is of a hub that died.
     await rm(binding.path, { force: true });
@@ -209,7 +233,11 @@ function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics,
       return json(status, JSON.stringify(page));
     },
     "openapi.get": () => Promise.resolve(json(200, (openApi ??= JSON.stringify(buildOpenApi(options.version))))),
-    "internal.metrics": async () => ({ status: 200, headers: { ...apiHeaders, "content-type": metrics.contentType }, body: await metrics.render() }),
+    "internal.metrics": async () => ({
+      status: 200,
+      headers: { ...apiHeaders, "content-type": metrics.contentType },
+      body: await metrics.render(),
+    }),
   };
   return (route: CompiledRoute) => {
     const answer = plain[route.name];

@@ -22,7 +22,8 @@ async function codeOf(opening: Promise<{ close(): void }>): Promise<ErrorCode | 
     (await opening).close();
     return "opened";
   } catch (error) {
-    if (hasCode(error, "data.mode", "data.corrupt", "data.key_missing", "data.locked", "store.version", "config.invalid")) return error.code;
+    if (hasCode(error, "data.mode", "data.corrupt", "data.key_missing", "data.locked", "store.version", "config.invalid"))
+      return error.code;
     throw error;
   }
 }
@@ -83,12 +84,15 @@ test("a key file that is a link is refused", async () => {
   expect(await codeOf(openDataFolder(data, "sqlite"))).toBe("data.corrupt");
 });
 
-test.each(["hub.nkey", "sys.nkey", "instance.json"])("a missing key of a folder with data is an error and is not made anew: %s", async (name) => {
-  await openOnce(true);
-  await rm(join(data, "keys", name));
-  expect(await codeOf(openDataFolder(data, "sqlite"))).toBe("data.key_missing");
-  await expect(stat(join(data, "keys", name))).rejects.toThrow();
-});
+test.each(["hub.nkey", "sys.nkey", "instance.json"])(
+  "a missing key of a folder with data is an error and is not made anew: %s",
+  async (name) => {
+    await openOnce(true);
+    await rm(join(data, "keys", name));
+    expect(await codeOf(openDataFolder(data, "sqlite"))).toBe("data.key_missing");
+    await expect(stat(join(data, "keys", name))).rejects.toThrow();
+  },
+);
 
 test("a missing state of a founded folder is an error, and so is a missing format", async () => {
   await openOnce(true);
@@ -114,7 +118,9 @@ test("another version or another store is refused", async () => {
 
 test("a folder in use by another process is refused with its pid, and free once that is killed", async () => {
   const script = `import("${new URL("./data-folder.ts", import.meta.url).href}").then((m) => m.openDataFolder(${JSON.stringify(data)}, "sqlite")).then(() => { console.log("open"); setInterval(() => {}, 1000); })`;
-  const holder = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const holder = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(holder.stdout, "data");
   await expect(openDataFolder(data, "sqlite")).rejects.toMatchObject({ code: "data.locked", params: { pid: String(holder.pid) } });
   const gone = once(holder, "exit");

@@ -86,7 +86,8 @@ export async function openDataFolder(data: string, store: "sqlite" | "kv"): Prom
     const formatPath = join(paths.root, "format.json");
     const format = await openFormat(formatPath, store, await hasData(paths));
     const stateIsThere = await hasContent(paths.stateDb);
-    if (format.founded && store === "sqlite" && !stateIsThere) throw new AppError("data.corrupt", { path: paths.stateDb, detail: "it is missing" });
+    if (format.founded && store === "sqlite" && !stateIsThere)
+      throw new AppError("data.corrupt", { path: paths.stateDb, detail: "it is missing" });
     const keys = await openInstanceKeys(paths.keys, !format.founded && !stateIsThere);
     return {
       paths,
@@ -150,7 +151,12 @@ async function openFormat(path: string, store: "sqlite" | "kv", hasData: boolean
   const format = parsed.data;
   if (format.version !== dataFormatVersion) throw new AppError("store.version", { observed: format.version, expected: dataFormatVersion });
   if (format.store !== store) {
-    throw new AppError("config.invalid", { key: "store", source: "the configuration", observed: store, detail: `the data folder was made with ${format.store}` });
+    throw new AppError("config.invalid", {
+      key: "store",
+      source: "the configuration",
+      observed: store,
+      detail: `the data folder was made with ${format.store}`,
+    });
   }
   return format;
 }

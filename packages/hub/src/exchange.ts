@@ -22,7 +22,19 @@ export interface Exchange {
 }
 
 /** Two values of one of these would let two readers of a request disagree. */
-const single = new Set(["host", "content-type", "content-length", "transfer-encoding", "content-digest", "idempotency-key", "if-match", "althing-community", "althing-as", "expect", "origin"]);
+const single = new Set([
+  "host",
+  "content-type",
+  "content-length",
+  "transfer-encoding",
+  "content-digest",
+  "idempotency-key",
+  "if-match",
+  "althing-community",
+  "althing-as",
+  "expect",
+  "origin",
+]);
 
 /** @throws {request.malformed} a framing header comes twice, or there is no Host */
 export function readHeaders(request: IncomingMessage): HeaderPair[] {

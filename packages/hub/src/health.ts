@@ -65,7 +65,14 @@ export function createHealthPage({ config, version, gate }: HealthOptions): Heal
       const ready = gate.state === "open" && claimable !== undefined;
       const status = ready ? "ready" : gate.state === "starting" || gate.state === "stopping" ? gate.state : "unavailable";
       const reason = claimable === undefined ? "the store does not answer" : gate.reason;
-      const health: Health = { status, ...(ready ? {} : { reason }), version, node: config.node_name, claimable: claimable ?? false, posture: posture() };
+      const health: Health = {
+        status,
+        ...(ready ? {} : { reason }),
+        version,
+        node: config.node_name,
+        claimable: claimable ?? false,
+        posture: posture(),
+      };
       return { status: ready ? 200 : 503, health };
     },
   };

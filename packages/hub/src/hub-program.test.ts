@@ -16,13 +16,20 @@ import { readConfig } from "./hub-program.ts";
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 async function oneShot(data: string, input: unknown): Promise<{ code: number | null; answer: Record<string, unknown> }> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, "one-shot", "bootstrap", "--data", data], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, "one-shot", "bootstrap", "--data", data], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   child.stdin.end(JSON.stringify(input));
   const [out] = await Promise.all([readText(child.stdout), once(child, "exit")]);
   return { code: child.exitCode, answer: JSON.parse(out) as Record<string, unknown> };
 }
 
-async function healthOf(url: string): Promise<{ status: number; body: { status: string; reason?: string; claimable: boolean; posture: { acl: { state: string }; fsync: string } } }> {
+async function healthOf(
+  url: string,
+): Promise<{
+  status: number;
+  body: { status: string; reason?: string; claimable: boolean; posture: { acl: { state: string }; fsync: string } };
+}> {
   const { status, body } = await plainRequest({ url: `${url}/healthz` });
   return { status, body: JSON.parse(body) as Awaited<ReturnType<typeof healthOf>>["body"] };
 }
@@ -41,7 +48,10 @@ test("start, claim by the one-time link, fence, lost nats-server, stop, second s
   const hub = await startHubProcess(config);
   try {
     const health = await healthOf(hub.url);
-    expect(health).toMatchObject({ status: 200, body: { status: "ready", claimable: true, posture: { acl: { state: "live" }, fsync: "always" } } });
+    expect(health).toMatchObject({
+      status: 200,
+      body: { status: "ready", claimable: true, posture: { acl: { state: "live" }, fsync: "always" } },
+    });
     expect((await stat(join(config.data, "run", "hub.sock"))).mode & 0o777).toBe(0o600);
 
     const token = new URL(hub.adminLink ?? "").hash.replace("#token=", "");
@@ -59,7 +69,11 @@ test("start, claim by the one-time link, fence, lost nats-server, stop, second s
     hub.nats.kill("SIGKILL");
     await until(async () => (await healthOf(hub.url)).status === 503);
     expect((await callAs(hub, admin, { method: "GET", path: "/api/me" })).code).toBe("system.unavailable");
-    const folder = { natsConfig: join(config.data, "nats", "nats.conf"), pidFile: join(config.data, "run", "nats.pid"), port: config.ports.nats };
+    const folder = {
+      natsConfig: join(config.data, "nats", "nats.conf"),
+      pidFile: join(config.data, "run", "nats.pid"),
+      port: config.ports.nats,
+    };
     const again = await startNatsServer(folder);
     try {
       hub.send({ type: "nats-started", pid: again.pid ?? 0 });
@@ -80,7 +94,9 @@ test("start, claim by the one-time link, fence, lost nats-server, stop, second s
       expect(second.adminLink).toBe(undefined);
       expect((await callAs(second, admin, { method: "GET", path: "/api/me" })).json).toMatchObject({ handle: "alice", role: "admin" });
       const late = await newIdentity();
-      expect((await oneShot(config.data, { handle: "late", signPub: late.signPub, keys: late.card })).answer).toMatchObject({ code: "data.locked" });
+      expect((await oneShot(config.data, { handle: "late", signPub: late.signPub, keys: late.card })).answer).toMatchObject({
+        code: "data.locked",
+      });
       second.hub.disconnect();
       await once(second.hub, "exit");
     } finally {
@@ -95,7 +111,8 @@ test("one-shot bootstrap makes the first admin of a folder where nothing runs, o
   await using dir = await tempDir();
   const data = join(dir.path, "data");
   const [first, second] = [await newIdentity(), await newIdentity()];
-  const body = (identity: typeof first, handle: string) => bootstrapSchema.parse({ handle, signPub: identity.signPub, keys: identity.card });
+  const body = (identity: typeof first, handle: string) =>
+    bootstrapSchema.parse({ handle, signPub: identity.signPub, keys: identity.card });
   expect(await oneShot(data, { handle: "a" })).toMatchObject({ code: 1, answer: { code: "request.invalid" } });
   expect(await oneShot(data, body(first, "alice"))).toMatchObject({ code: 0, answer: { handle: "alice", role: "admin" } });
   expect(await oneShot(data, body(second, "bob"))).toMatchObject({ code: 1, answer: { code: "bootstrap.closed" } });
@@ -126,7 +143,9 @@ test("the state in JetStream serves as well as SQLite", { timeout: 30_000 }, asy
   try {
     const admin = await newIdentity();
     const token = new URL(hub.adminLink ?? "").hash.replace("#token=", "");
-    expect((await callAs(hub, admin, { method: "POST", path: "/api/claim", body: { token, handle: "alice", keys: admin.card } })).status).toBe(201);
+    expect(
+      (await callAs(hub, admin, { method: "POST", path: "/api/claim", body: { token, handle: "alice", keys: admin.card } })).status,
+    ).toBe(201);
     expect((await callAs(hub, admin, { method: "GET", path: "/api/me" })).status).toBe(200);
     expect((await plainRequest({ url: `${hub.url}/healthz` })).body).toContain('"kind":"jetstream"');
   } finally {

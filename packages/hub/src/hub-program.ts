@@ -6,7 +6,17 @@
  * shut; the supervisor does not need it to be open. See docs/architecture/supervision.md.
  */
 import type { BusConnection } from "@althing/bus";
-import { isAppError, AppError, limits, resolveConfig, settings, toHubSchema, type Config, type FromHub, type ToHub } from "@althing/contract";
+import {
+  isAppError,
+  AppError,
+  limits,
+  resolveConfig,
+  settings,
+  toHubSchema,
+  type Config,
+  type FromHub,
+  type ToHub,
+} from "@althing/contract";
 import { z } from "zod";
 import { createHub, type Hub } from "./create-hub.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
@@ -45,7 +55,6 @@ interface Prepared {
   readonly hub: Hub;
   readonly log: HubLog;
 }
-
 
 /** Settings as the supervisor resolved them, checked again: a process trusts no message. */
 export function readConfig(given: unknown): Config {
@@ -104,7 +113,9 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log });
       watchConnection(opened.connection);
       giveState(prepared, opened);
-      const adminLink = (await opened.bus.users.claimable()) ? `${prepared.hub.url}/claim#token=${(await opened.bus.users.issueAdminLink()).token}` : undefined;
+      const adminLink = (await opened.bus.users.claimable())
+        ? `${prepared.hub.url}/claim#token=${(await opened.bus.users.issueAdminLink()).token}`
+        : undefined;
       openGate(since);
       sendBeat();
       options.send({ type: "ready", url: prepared.hub.url, ...(adminLink === undefined ? {} : { adminLink }) });
@@ -121,7 +132,16 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     const folder = await openDataFolder(config.data, config.store);
     try {
       await writeNatsFiles(config, folder);
-      const hub = await createHub({ config, version: options.version, gate, log: ownLog, nowMs: options.nowMs, tls, pageFolder: options.pageFolder, socketPath: folder.paths.socket });
+      const hub = await createHub({
+        config,
+        version: options.version,
+        gate,
+        log: ownLog,
+        nowMs: options.nowMs,
+        tls,
+        pageFolder: options.pageFolder,
+        socketPath: folder.paths.socket,
+      });
       await hub.listen();
       return { config, folder, hub, log: ownLog };
     } catch (error) {

@@ -6,14 +6,27 @@ import { createFakeClock } from "@althing/testkit";
 import { createIdempotency, idempotencyCollection, idempotencyLeaseMs, type IdempotentRequest } from "./idempotency.ts";
 
 const signPub = signPubSchema.parse("a".repeat(64));
-const request = (key: string, more: Partial<IdempotentRequest> = {}): IdempotentRequest => ({ signPub, key, method: "POST", target: "/api/x", bodySha256: new Uint8Array(32), ...more });
+const request = (key: string, more: Partial<IdempotentRequest> = {}): IdempotentRequest => ({
+  signPub,
+  key,
+  method: "POST",
+  target: "/api/x",
+  bodySha256: new Uint8Array(32),
+  ...more,
+});
 const answer = (body: string) => ({ status: 201, headers: { "content-type": "application/json" }, body });
 
 function build(keysPerUserMax = 100) {
   const clock = createFakeClock(1_000_000);
   const store = openMemoryStore();
   const lost: unknown[] = [];
-  const idempotency = createIdempotency({ store, secretsKey: new Uint8Array(32).fill(7), nowMs: () => clock.now(), keysPerUserMax, onLost: (error) => lost.push(error) });
+  const idempotency = createIdempotency({
+    store,
+    secretsKey: new Uint8Array(32).fill(7),
+    nowMs: () => clock.now(),
+    keysPerUserMax,
+    onLost: (error) => lost.push(error),
+  });
   return { clock, store, lost, idempotency };
 }
 

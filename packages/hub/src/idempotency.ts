@@ -85,10 +85,16 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   async function claim(request: IdempotentRequest, fingerprint: string): Promise<{ revision: number } | { answer: StoredAnswer }> {
     const key = [request.signPub, derive("record", request).toString("base64url")] as const;
     const now = options.nowMs();
-    const running: IdempotencyRecord = { state: "running", request: fingerprint, startedAtMs: now, expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000 };
+    const running: IdempotencyRecord = {
+      state: "running",
+      request: fingerprint,
+      startedAtMs: now,
+      expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000,
+    };
     const found = await records.get(key);
     if (found === undefined) {
-      if ((await countOf(request.signPub)) >= keysMax) throw new AppError("request.rate_limited", { limit: `${keysMax} idempotency keys a day` }, { retryAfterSeconds: 3_600 });
+      if ((await countOf(request.signPub)) >= keysMax)
+        throw new AppError("request.rate_limited", { limit: `${keysMax} idempotency keys a day` }, { retryAfterSeconds: 3_600 });
       const revision = await orInProgress(records.create(key, running));
       counts.set(request.signPub, (counts.get(request.signPub) ?? 0) + 1);
       return { revision };
@@ -104,9 +110,16 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   return {
     async run(request, act) {
       if (!keyGrammar.test(request.key)) {
-        throw new AppError("request.invalid", { detail: "idempotency-key: must be 8–128 visible ASCII characters" }, { faults: [{ path: "headers.idempotency-key", message: "must be 8–128 visible ASCII characters" }] });
+        throw new AppError(
+          "request.invalid",
+          { detail: "idempotency-key: must be 8–128 visible ASCII characters" },
+          { faults: [{ path: "headers.idempotency-key", message: "must be 8–128 visible ASCII characters" }] },
+        );
       }
-      const fingerprint = createHash("sha256").update(`${request.method} ${request.target}\0`).update(request.bodySha256).digest("base64url");
+      const fingerprint = createHash("sha256")
+        .update(`${request.method} ${request.target}\0`)
+        .update(request.bodySha256)
+        .digest("base64url");
       const claimed = await claim(request, fingerprint);
       if ("answer" in claimed) return claimed.answer;
       const key = [request.signPub, derive("record", request).toString("base64url")] as const;
@@ -115,12 +128,21 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         answer = await act();
       } catch (error) {
         // Nothing is remembered of a failure that a retry may change; if this delete fails too, the lease ends it.
-        await records.delete(key, claimed.revision).then(() => counts.set(request.signPub, (counts.get(request.signPub) ?? 1) - 1), () => undefined);
+        await records.delete(key, claimed.revision).then(
+          () => counts.set(request.signPub, (counts.get(request.signPub) ?? 1) - 1),
+          () => undefined,
+        );
         throw error;
       }
       const now = options.nowMs();
       const sealed = seal(derive("answer", request), answer);
-      const done: IdempotencyRecord = { state: "done", request: fingerprint, startedAtMs: now, expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000, sealed };
+      const done: IdempotencyRecord = {
+        state: "done",
+        request: fingerprint,
+        startedAtMs: now,
+        expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000,
+        sealed,
+      };
       // The act is done: a store that fails only now must not turn its answer into an error. The lease ends the open record.
       await records.put(key, done, claimed.revision).catch(options.onLost);
       return answer;
@@ -131,7 +153,10 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       for await (const page of pages(records, [])) {
         for (const record of page) {
           if (record.value.expiresAtMs > now) continue;
-          const gone = await records.delete(record.key, record.revision).then(() => true, () => false);
+          const gone = await records.delete(record.key, record.revision).then(
+            () => true,
+            () => false,
+          );
           if (gone) removed++;
         }
       }

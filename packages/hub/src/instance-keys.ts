@@ -34,7 +34,11 @@ export interface InstanceKeys {
 export async function openInstanceKeys(folder: string, storeEmpty: boolean): Promise<InstanceKeys> {
   const paths = { hub: join(folder, "hub.nkey"), sys: join(folder, "sys.nkey"), instance: join(folder, "instance.json") };
   // All are read before any is made: a damaged file must not find new keys beside it.
-  const found = { hub: await readPrivateFile(paths.hub), sys: await readPrivateFile(paths.sys), instance: await readPrivateFile(paths.instance) };
+  const found = {
+    hub: await readPrivateFile(paths.hub),
+    sys: await readPrivateFile(paths.sys),
+    instance: await readPrivateFile(paths.instance),
+  };
   for (const name of ["hub", "sys", "instance"] as const) {
     if (found[name] === undefined && !storeEmpty) throw new AppError("data.key_missing", { path: paths[name] });
   }

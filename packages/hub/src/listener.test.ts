@@ -24,7 +24,8 @@ afterAll(async () => {
   await rm(page, { recursive: true });
 });
 
-const raw = (parts: readonly (string | Uint8Array | number)[], until?: RegExp) => rawExchange({ port, parts, ...(until === undefined ? {} : { until }) });
+const raw = (parts: readonly (string | Uint8Array | number)[], until?: RegExp) =>
+  rawExchange({ port, parts, ...(until === undefined ? {} : { until }) });
 const host = () => `Host: localhost:${port}\r\n`;
 
 /** Status and catalogue code of the first answer in raw text. */
@@ -42,14 +43,22 @@ describe("what no parser takes is a problem document", () => {
     ["a header without a name", "GET / HTTP/1.1\r\n: x\r\n\r\n", [400, "request.malformed"]],
     ["a bare carriage return in a value", "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", [400, "request.malformed"]],
     ["two lengths", "POST /api/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", [400, "request.malformed"]],
-    ["a length and chunks", "POST /api/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", [400, "request.malformed"]],
+    [
+      "a length and chunks",
+      "POST /api/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+      [400, "request.malformed"],
+    ],
     ["no Host", "GET /api/me HTTP/1.1\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
     ["two Hosts", "GET /api/me HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
     ["an absolute target", "GET http://evil/api/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
     ["an asterisk", "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
     ["a broken escape", "GET /api/rooms/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
     ["an unknown expectation", "GET /api/me HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
-    ["a header that decides twice", "GET /api/me HTTP/1.1\r\nHost: x\r\nIf-Match: 1\r\nIf-Match: 2\r\nConnection: close\r\n\r\n", [400, "request.malformed"]],
+    [
+      "a header that decides twice",
+      "GET /api/me HTTP/1.1\r\nHost: x\r\nIf-Match: 1\r\nIf-Match: 2\r\nConnection: close\r\n\r\n",
+      [400, "request.malformed"],
+    ],
   ])("%s", async (_what, text, expected) => {
     const answer = await raw([text]);
     expect(first(answer)).toEqual(expected);
@@ -76,7 +85,9 @@ describe("slow and greedy clients", () => {
 
   test("a body that never ends is cut off, signed or not", async () => {
     const call = await signedCall(served.url, served.admin, { method: "POST", path: "/api/invitations", body: {} });
-    const head = Object.entries(call.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    const head = Object.entries(call.headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
     const answer = await raw([`POST /api/invitations HTTP/1.1\r\n${host()}${head}content-length: 2\r\n\r\n{`]);
     expect(first(answer)).toEqual([408, "request.timeout"]);
   });
@@ -84,16 +95,31 @@ describe("slow and greedy clients", () => {
   test("a body announced too large is refused before it comes", async () => {
     const body = new Uint8Array(limits.jsonBodyMaxBytes + 1);
     const call = await signedCall(served.url, served.admin, { method: "POST", path: "/api/invitations", body });
-    const head = Object.entries(call.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    const answer = await raw([`POST /api/invitations HTTP/1.1\r\n${host()}${head}content-length: ${body.length}\r\n\r\n`], /request\.too_large/);
+    const head = Object.entries(call.headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    const answer = await raw(
+      [`POST /api/invitations HTTP/1.1\r\n${host()}${head}content-length: ${body.length}\r\n\r\n`],
+      /request\.too_large/,
+    );
     expect(first(answer)).toEqual([413, "request.too_large"]);
   });
 
   test("a body in chunks is counted while it comes", async () => {
     const body = new Uint8Array(limits.jsonBodyMaxBytes + 1);
     const call = await signedCall(served.url, served.admin, { method: "POST", path: "/api/invitations", body });
-    const head = Object.entries(call.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    const answer = await raw([`POST /api/invitations HTTP/1.1\r\n${host()}${head}transfer-encoding: chunked\r\n\r\n`, `${body.length.toString(16)}\r\n`, body, "\r\n0\r\n\r\n"], /request\.too_large/);
+    const head = Object.entries(call.headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    const answer = await raw(
+      [
+        `POST /api/invitations HTTP/1.1\r\n${host()}${head}transfer-encoding: chunked\r\n\r\n`,
+        `${body.length.toString(16)}\r\n`,
+        body,
+        "\r\n0\r\n\r\n",
+      ],
+      /request\.too_large/,
+    );
     expect(first(answer)).toEqual([413, "request.too_large"]);
   });
 
@@ -118,14 +144,21 @@ describe("framing", () => {
   });
 
   test("Expect: 100-continue is answered only after the signature holds", async () => {
-    const unsigned = await raw([`POST /api/invitations HTTP/1.1\r\n${host()}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n`], /\r\n\r\n\{/);
+    const unsigned = await raw(
+      [`POST /api/invitations HTTP/1.1\r\n${host()}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n`],
+      /\r\n\r\n\{/,
+    );
     expect(first(unsigned)).toEqual([401, "auth.required"]);
     const call = await signedCall(served.url, served.admin, { method: "POST", path: "/api/invitations", body: {} });
     const status = await new Promise((resolve, reject) => {
-      const sent = request(call.url, { method: "POST", headers: { ...call.headers, expect: "100-continue", "content-length": 2 } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-      });
+      const sent = request(
+        call.url,
+        { method: "POST", headers: { ...call.headers, expect: "100-continue", "content-length": 2 } },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        },
+      );
       sent.on("continue", () => sent.end(call.body)).on("error", reject);
       sent.flushHeaders();
     });
@@ -161,7 +194,12 @@ describe("routes", () => {
     expect(await metrics.text()).toContain("althing_http_requests_total");
     const { plainRequest } = await import("../test/hub-process.ts");
     const late = await newIdentity();
-    const answer = await plainRequest({ url: "http://localhost/internal/bootstrap", socketPath: served.folder.paths.socket, method: "POST", body: JSON.stringify({ handle: "late", signPub: late.signPub, keys: late.card }) });
+    const answer = await plainRequest({
+      url: "http://localhost/internal/bootstrap",
+      socketPath: served.folder.paths.socket,
+      method: "POST",
+      body: JSON.stringify({ handle: "late", signPub: late.signPub, keys: late.card }),
+    });
     expect(JSON.parse(answer.body)).toMatchObject({ code: "bootstrap.closed" });
   });
 
@@ -188,7 +226,15 @@ describe("the page", () => {
     expect(asset.headers.get("cache-control")).toContain("immutable");
   });
 
-  test.each(["/..%2f..%2fkeys/instance.json", "/assets/../index.html%00", "/assets/", "/index.html", "/assets/%2e%2e/%2e%2e/keys/hub.nkey", "//etc/passwd", "/assets/..;/x"])("has nothing else: %s", async (path) => {
+  test.each([
+    "/..%2f..%2fkeys/instance.json",
+    "/assets/../index.html%00",
+    "/assets/",
+    "/index.html",
+    "/assets/%2e%2e/%2e%2e/keys/hub.nkey",
+    "//etc/passwd",
+    "/assets/..;/x",
+  ])("has nothing else: %s", async (path) => {
     const answer = await raw([`GET ${path} HTTP/1.1\r\n${host()}Connection: close\r\n\r\n`]);
     expect([400, 404]).toContain(first(answer)[0]);
   });
@@ -196,7 +242,9 @@ describe("the page", () => {
 
 describe("limits by address", () => {
   test("failed authentication uses up what an address may try; a full bucket answers 429 with Retry-After", async () => {
-    await using strict = await serveHub({ rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 3, loopbackFailuresPerMinute: 3, addressesMax: 10 } });
+    await using strict = await serveHub({
+      rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 3, loopbackFailuresPerMinute: 3, addressesMax: 10 },
+    });
     const codes = [];
     for (let i = 0; i < 5; i++) codes.push((await fetch(`${strict.url}/api/me`)).status);
     expect(codes).toEqual([401, 401, 401, 429, 429]);
@@ -205,7 +253,9 @@ describe("limits by address", () => {
   });
 
   test("keys drawn on the spot do not get around it: refused invitations and claims count like failed authentication", async () => {
-    await using strict = await serveHub({ rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 3, loopbackFailuresPerMinute: 3, addressesMax: 10 } });
+    await using strict = await serveHub({
+      rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 3, loopbackFailuresPerMinute: 3, addressesMax: 10 },
+    });
     const statuses = [];
     for (let i = 0; i < 5; i++) {
       const nobody = await newIdentity();
@@ -217,13 +267,18 @@ describe("limits by address", () => {
   });
 
   test("more requests than allowed are 429", async () => {
-    await using strict = await serveHub({ rateLimits: { requestsPerSecond: 5, failuresPerMinute: 100, loopbackFailuresPerMinute: 100, addressesMax: 10 } });
+    await using strict = await serveHub({
+      rateLimits: { requestsPerSecond: 5, failuresPerMinute: 100, loopbackFailuresPerMinute: 100, addressesMax: 10 },
+    });
     const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${strict.url}/healthz`)));
     expect(answers.filter((answer) => answer.status === 429).length).toBeGreaterThanOrEqual(10);
   });
 
   test("behind a proxy the last hop counts, whatever the client wrote before it", async () => {
-    await using behind = await serveHub({ flags: { behind_proxy: true }, rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 2, loopbackFailuresPerMinute: 1_000, addressesMax: 10 } });
+    await using behind = await serveHub({
+      flags: { behind_proxy: true },
+      rateLimits: { requestsPerSecond: 1_000, failuresPerMinute: 2, loopbackFailuresPerMinute: 1_000, addressesMax: 10 },
+    });
     const as = (forwarded: string) => fetch(`${behind.url}/api/me`, { headers: { "x-forwarded-for": forwarded } });
     for (const spoofed of ["1.1.1.1", "2.2.2.2"]) expect((await as(`${spoofed}, 203.0.113.9`)).status).toBe(401);
     expect((await as("3.3.3.3, 203.0.113.9")).status).toBe(429);

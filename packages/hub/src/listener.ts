@@ -60,9 +60,12 @@ export function createListener(options: ListenerOptions): Listener {
     // A request without Host is refused by the router, with a problem document.
     requireHostHeader: false,
     noDelay: true,
-    ...(options.upgrade === undefined ? {} : { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket" }),
+    ...(options.upgrade === undefined
+      ? {}
+      : { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket" }),
   };
-  const server: Server = options.tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...options.tls, minVersion: "TLSv1.3" });
+  const server: Server =
+    options.tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...options.tls, minVersion: "TLSv1.3" });
   server.maxConnections = connectionsMax;
   // The head is bounded in bytes; a bound on the number would silently drop headers instead of refusing them.
   server.maxHeadersCount = 0;

@@ -22,8 +22,24 @@ export interface AccessLine {
 }
 
 const secretFields = [
-  "body", "cookie", "cookies", "headers", "authorization", "signature", "nonce", "token", "seed", "secret", "passphrase", "phrase", "query", "url",
-  "adminLink", "idempotencyKey", "key", "keys",
+  "body",
+  "cookie",
+  "cookies",
+  "headers",
+  "authorization",
+  "signature",
+  "nonce",
+  "token",
+  "seed",
+  "secret",
+  "passphrase",
+  "phrase",
+  "query",
+  "url",
+  "adminLink",
+  "idempotencyKey",
+  "key",
+  "keys",
 ];
 
 /** Removes what could be key material or a token from text of unknown origin. */
@@ -61,14 +77,21 @@ export interface LogOptions {
   readonly stream?: DestinationStream;
 }
 
-/** Lines are written together: at 8 KiB, or five times a second; `flush` writes the rest. */
-const bufferBytes = 8_192;
+/** Lines are written together: at 32 KiB, or five times a second; `flush` writes the rest. */
+const bufferBytes = 32 * 1_024;
+const writeMaxBytes = 64 * 1_024;
 const flushIntervalMs = 200;
 
 export function createLog(options: LogOptions): HubLog {
   const censor = { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: "[redacted]" };
-  const common: LoggerOptions = { level: options.level, base: { node: options.node }, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } };
-  const stream = options.stream ?? destination({ fd: 2, sync: false, minLength: bufferBytes, periodicFlush: flushIntervalMs });
+  const common: LoggerOptions = {
+    level: options.level,
+    base: { node: options.node },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  };
+  const stream =
+    options.stream ?? destination({ fd: 2, sync: false, minLength: bufferBytes, maxWrite: writeMaxBytes, periodicFlush: flushIntervalMs });
   const log = pino({ ...common, redact: censor, serializers: { err: (error: unknown) => describeError(error) } }, stream);
   const plain = pino(common, stream);
   return Object.assign(log, { access: (line: AccessLine) => plain.info(line, "request") });

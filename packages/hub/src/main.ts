@@ -4,6 +4,7 @@
  * Invariant: nothing is created readable by others (umask first of all); a broken promise nobody awaited is logged and ends the process, because its
  * state is unknown and the supervisor starts a clean one; when the channel to the supervisor closes, so does the hub.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FromHub } from "@althing/contract";
 import manifest from "../package.json" with { type: "json" };
@@ -47,9 +48,16 @@ function serve(): void {
 }
 
 process.umask(0o077);
+// Read when the pool is first used. More threads than cores only take turns: on two cores four of them slow signature checks by a third.
+process.env["UV_THREADPOOL_SIZE"] ??= String(Math.min(4, Math.max(2, availableParallelism())));
 const [mode, ...rest] = process.argv.slice(2);
 if (mode === "one-shot") {
-  process.exitCode = await runOneShot({ args: rest, readInput: readStandardInput, writeOutput: (text) => void process.stdout.write(text), nowMs: Date.now });
+  process.exitCode = await runOneShot({
+    args: rest,
+    readInput: readStandardInput,
+    writeOutput: (text) => void process.stdout.write(text),
+    nowMs: Date.now,
+  });
 } else if (mode === undefined && process.send !== undefined) {
   serve();
 } else {

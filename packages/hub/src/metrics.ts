@@ -30,7 +30,12 @@ export function createMetrics(): HubMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "althing_" });
   const registers = [registry];
-  const requests = new Counter({ name: "althing_http_requests_total", help: "Requests by route, status and code.", labelNames: ["route", "status", "code"], registers });
+  const requests = new Counter({
+    name: "althing_http_requests_total",
+    help: "Requests by route, status and code.",
+    labelNames: ["route", "status", "code"],
+    registers,
+  });
   const durations = new Histogram({
     name: "althing_http_request_duration_seconds",
     help: "Time from head to answer.",

@@ -11,7 +11,8 @@ import { writePrivateFile } from "./private-file.ts";
 const kvMaxPayloadBytes = 1024 * 1024;
 
 export async function writeNatsFiles(config: Config, { paths, keys }: DataFolder): Promise<void> {
-  const tls = config.tls_cert !== undefined && config.tls_key !== undefined ? { certFile: config.tls_cert, keyFile: config.tls_key } : undefined;
+  const tls =
+    config.tls_cert !== undefined && config.tls_key !== undefined ? { certFile: config.tls_cert, keyFile: config.tls_key } : undefined;
   const text = natsConfig({
     serverName: config.node_name,
     // Without a certificate NATS stays on this machine; a proxy for HTTP does not carry it.

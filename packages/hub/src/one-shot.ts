@@ -36,14 +36,16 @@ export async function runOneShot(options: OneShotOptions): Promise<number> {
 /** @throws {cli.usage} */
 function dataOf(args: readonly string[]): string {
   const [mode, flag, data, ...more] = args;
-  if (mode !== "bootstrap" || flag !== "--data" || data === undefined || data === "" || more.length > 0) throw new AppError("cli.usage", { detail: "one-shot bootstrap --data DIR" });
+  if (mode !== "bootstrap" || flag !== "--data" || data === undefined || data === "" || more.length > 0)
+    throw new AppError("cli.usage", { detail: "one-shot bootstrap --data DIR" });
   return data;
 }
 
 /** @throws {bootstrap.closed} {user.exists} {user.handle_taken} {user.bad_key_proof} {data.locked} and what opening the folder throws */
 async function bootstrap(data: string, input: Uint8Array, nowMs: () => number): Promise<User> {
   const parsed = bootstrapSchema.safeParse(parseStrictJson(input));
-  if (!parsed.success) throw new AppError("request.invalid", { detail: "the input is not a newcomer with a key" }, { faults: faultsOf(parsed.error) });
+  if (!parsed.success)
+    throw new AppError("request.invalid", { detail: "the input is not a newcomer with a key" }, { faults: faultsOf(parsed.error) });
   const folder = await openDataFolder(data, "sqlite");
   try {
     const clock = { now: nowMs };

@@ -6,7 +6,16 @@
  */
 import { connectBus, createBus, type Bus, type BusConnection } from "@althing/bus";
 import { AppError, streams, type Config, type Posture } from "@althing/contract";
-import { openFolderObjects, openJetStreamClaims, openJetStreamStore, openSqliteClaims, openSqliteStore, type ClaimStore, type ObjectStore, type Store } from "@althing/store";
+import {
+  openFolderObjects,
+  openJetStreamClaims,
+  openJetStreamStore,
+  openSqliteClaims,
+  openSqliteStore,
+  type ClaimStore,
+  type ObjectStore,
+  type Store,
+} from "@althing/store";
 import { z } from "zod";
 import { isExposed } from "./create-hub.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -48,7 +57,10 @@ export async function openState({ config, folder, nowMs, log }: OpenStateOptions
     opened.push(() => connection.close());
     const clock = { now: nowMs };
     const { store, claims } = config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
-    opened.push(() => store.close(), () => claims.close());
+    opened.push(
+      () => store.close(),
+      () => claims.close(),
+    );
     const objects: ObjectStore = openFolderObjects({ path: folder.paths.blobs });
     opened.push(() => objects.close());
     await folder.markFounded();

@@ -10,7 +10,16 @@ test("an authority is found with its port, with the default port written out, an
   expect(origins.webSocketSources).toEqual(["wss://play.example", "ws://localhost:8470"]);
 });
 
-test.each(["play.example:80", "play.example.evil", "evil.play.example", "", "localhost", "localhost:8471", "user@localhost:8470", "__proto__"])("%s is not one of ours", (host) => {
+test.each([
+  "play.example:80",
+  "play.example.evil",
+  "evil.play.example",
+  "",
+  "localhost",
+  "localhost:8471",
+  "user@localhost:8470",
+  "__proto__",
+])("%s is not one of ours", (host) => {
   const origins = createOrigins(["https://play.example", "http://localhost:8470"]);
   expect(() => origins.forAuthority(host)).toThrow("This instance is not");
 });

@@ -38,7 +38,12 @@ export function endWithProblem(socket: Duplex, error: AppError, requestId: strin
     return;
   }
   const answer = problemAnswer(error, requestId);
-  const lines = Object.entries({ ...answer.headers, "x-request-id": requestId, "content-length": String(Buffer.byteLength(answer.body)), connection: "close" });
+  const lines = Object.entries({
+    ...answer.headers,
+    "x-request-id": requestId,
+    "content-length": String(Buffer.byteLength(answer.body)),
+    connection: "close",
+  });
   const head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? "Error"}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
   socket.end(head + String(answer.body), () => socket.destroy());
 }

@@ -53,7 +53,10 @@ export function addressKey(address: string): string {
   const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
   const groups = [...left, ...Array.from({ length: Math.max(0, zeros) }, () => "0"), ...right];
   if (groups.slice(0, 7).every((group) => /^0+$/.test(group))) return address;
-  return `${groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":")}::/64`;
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":")}::/64`;
 }
 
 /**
@@ -81,7 +84,14 @@ export function createRateLimiter(rates: RateLimits, nowMs: () => number): RateL
       return known;
     }
     const failMax = isLoopbackHost(key) ? rates.loopbackFailuresPerMinute : rates.failuresPerMinute;
-    const fresh: Bucket = { tokens: rates.requestsPerSecond, failTokens: failMax, atMs: at, movedMs: at, failPerMs: failMax / 60_000, failMax };
+    const fresh: Bucket = {
+      tokens: rates.requestsPerSecond,
+      failTokens: failMax,
+      atMs: at,
+      movedMs: at,
+      failPerMs: failMax / 60_000,
+      failMax,
+    };
     if (buckets.size >= rates.addressesMax) {
       const oldest = buckets.keys().next();
       if (!oldest.done) buckets.delete(oldest.value);

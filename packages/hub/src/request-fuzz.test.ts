@@ -18,11 +18,48 @@ beforeAll(async () => {
 afterAll(() => served[Symbol.asyncDispose]());
 
 const nasty = fc.constantFrom<unknown>(
-  "", " ", "\0", "../..", "%00", "__proto__", "constructor", "null", "NaN", "-1", "9".repeat(40), "1e309", "0x10", "🜁".repeat(30), "a".repeat(5_000), "<script>", "'; drop table", "\ud800", "\u202e",
-  null, true, -1, 0, 1.5, 1e21, Number.MAX_SAFE_INTEGER + 2, [], [[]], {}, { toString: 1 }, { valueOf: "x" },
+  "",
+  " ",
+  "\0",
+  "../..",
+  "%00",
+  "__proto__",
+  "constructor",
+  "null",
+  "NaN",
+  "-1",
+  "9".repeat(40),
+  "1e309",
+  "0x10",
+  "🜁".repeat(30),
+  "a".repeat(5_000),
+  "<script>",
+  "'; drop table",
+  "\ud800",
+  "\u202e",
+  null,
+  true,
+  -1,
+  0,
+  1.5,
+  1e21,
+  Number.MAX_SAFE_INTEGER + 2,
+  [],
+  [[]],
+  {},
+  { toString: 1 },
+  { valueOf: "x" },
 );
 
-type JsonSchema = { type?: string | string[]; properties?: Record<string, JsonSchema>; items?: JsonSchema; enum?: unknown[]; anyOf?: JsonSchema[]; pattern?: string; const?: unknown };
+type JsonSchema = {
+  type?: string | string[];
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  enum?: unknown[];
+  anyOf?: JsonSchema[];
+  pattern?: string;
+  const?: unknown;
+};
 
 /** Values near the schema: mostly of its shape, each part now and then replaced by something nasty. */
 function near(schema: JsonSchema, depth = 0): fc.Arbitrary<unknown> {
@@ -44,9 +81,24 @@ function near(schema: JsonSchema, depth = 0): fc.Arbitrary<unknown> {
 
 /** Strings that fit the patterns of the contract, so that fuzzing reaches behind the schemas. */
 function valid(schema: JsonSchema): fc.Arbitrary<unknown> {
-  const own = fc.constantFrom<string>(served.admin.signPub, served.admin.endpoint, "root", "garden", "01K7Z0000000000000000000AA", "A".repeat(43), "A".repeat(86), "0".repeat(64), "AA", `U${"A".repeat(55)}`);
+  const own = fc.constantFrom<string>(
+    served.admin.signPub,
+    served.admin.endpoint,
+    "root",
+    "garden",
+    "01K7Z0000000000000000000AA",
+    "A".repeat(43),
+    "A".repeat(86),
+    "0".repeat(64),
+    "AA",
+    `U${"A".repeat(55)}`,
+  );
   if (schema.pattern === undefined) return fc.oneof(own, fc.string());
-  return fc.oneof({ weight: 3, arbitrary: fc.stringMatching(new RegExp(schema.pattern)) }, { weight: 2, arbitrary: own }, { weight: 1, arbitrary: fc.string() });
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.stringMatching(new RegExp(schema.pattern)) },
+    { weight: 2, arbitrary: own },
+    { weight: 1, arbitrary: fc.string() },
+  );
 }
 
 function schemaOf(type: z.ZodType | undefined): JsonSchema | undefined {
@@ -66,7 +118,9 @@ const text = (value: unknown) => (typeof value === "string" ? value : (JSON.stri
 /** `encodeURIComponent` refuses lone surrogates; the wire would carry their bytes. */
 const encoded = (value: unknown) => encodeURIComponent(text(value).replace(/[\ud800-\udfff]/g, "?"));
 
-const signed = Object.entries(routes as Record<string, Route>).filter(([, route]) => route.class === "user" || route.class === "self-signed");
+const signed = Object.entries(routes as Record<string, Route>).filter(
+  ([, route]) => route.class === "user" || route.class === "self-signed",
+);
 
 test.each(signed)("%s survives values near its schema", { timeout: 60_000 }, async (_name, route) => {
   const params = schemaOf(route.params);
@@ -74,7 +128,12 @@ test.each(signed)("%s survives values near its schema", { timeout: 60_000 }, asy
   const body = schemaOf(route.body);
   const input = fc.record({
     params: fc.record(Object.fromEntries(Object.entries(params?.properties ?? {}).map(([name, part]) => [name, near(part)]))),
-    query: query ? near(query) : fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }) }),
+    query: query
+      ? near(query)
+      : fc.oneof(
+          { weight: 5, arbitrary: fc.constant(undefined) },
+          { weight: 1, arbitrary: fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }) },
+        ),
     body: body ? near(body) : route.rawBody ? fc.uint8Array({ maxLength: 300 }) : fc.constant(undefined),
     ifMatch: fc.option(fc.constantFrom("1", '"1"', "*", 'W/"1"', "999999999999999999", "-1"), { nil: undefined, freq: 8 }),
   });
@@ -83,8 +142,16 @@ test.each(signed)("%s survives values near its schema", { timeout: 60_000 }, asy
       const path = route.path.replace(/:(\w+)/g, (_whole, name: string) => encoded((value.params as Record<string, unknown>)[name]) || "-");
       const pairs = typeof value.query === "object" && value.query !== null ? Object.entries(value.query) : [];
       const target = pairs.length > 0 ? `${path}?${pairs.map(([name, part]) => `${encoded(name)}=${encoded(part)}`).join("&")}` : path;
-      const headers = { ...(route.rawBody ? { "content-type": route.rawBody } : {}), ...(value.ifMatch === undefined ? {} : { "if-match": value.ifMatch }) };
-      const call = await signedCall(served.url, served.admin, { method: route.method, path: target, headers, ...(value.body === undefined ? {} : { body: value.body }) });
+      const headers = {
+        ...(route.rawBody ? { "content-type": route.rawBody } : {}),
+        ...(value.ifMatch === undefined ? {} : { "if-match": value.ifMatch }),
+      };
+      const call = await signedCall(served.url, served.admin, {
+        method: route.method,
+        path: target,
+        headers,
+        ...(value.body === undefined ? {} : { body: value.body }),
+      });
       isCatalogued(await sendCall(call), [route.status]);
     }),
     { seed, numRuns: perRoute, endOnFailure: true },
@@ -93,10 +160,23 @@ test.each(signed)("%s survives values near its schema", { timeout: 60_000 }, asy
 
 test("signature headers of any text are refused with a code", { timeout: 30_000 }, async () => {
   const call = await signedCall(served.url, served.admin, { method: "POST", path: "/api/invitations", body: {} });
-  const names = ["signature-input", "signature", "content-digest", "content-type", "idempotency-key", "if-match", "althing-community", "expect"];
+  const names = [
+    "signature-input",
+    "signature",
+    "content-digest",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "althing-community",
+    "expect",
+  ];
   const mutation = fc.record({
     name: fc.constantFrom(...names),
-    text: fc.oneof(fc.string({ unit: "grapheme-ascii", maxLength: 200 }), fc.stringMatching(/^sig\d?=(\("[@a-z-]{0,12}"( "[@a-z-]{0,12}")?\))?(;[a-z]{1,8}="?[a-z0-9]{0,10}"?){0,6}$/), fc.constantFrom("sig1=::", "sig1=:AAAA:", "sha-256=:AAAA:", "sig1=()", "sig1=1", ",,,", '"', "a=b, a=b")),
+    text: fc.oneof(
+      fc.string({ unit: "grapheme-ascii", maxLength: 200 }),
+      fc.stringMatching(/^sig\d?=(\("[@a-z-]{0,12}"( "[@a-z-]{0,12}")?\))?(;[a-z]{1,8}="?[a-z0-9]{0,10}"?){0,6}$/),
+      fc.constantFrom("sig1=::", "sig1=:AAAA:", "sha-256=:AAAA:", "sig1=()", "sig1=1", ",,,", '"', "a=b, a=b"),
+    ),
     at: fc.nat(400),
     cut: fc.nat(20),
     splice: fc.boolean(),
@@ -104,9 +184,18 @@ test("signature headers of any text are refused with a code", { timeout: 30_000 
   await fc.assert(
     fc.asyncProperty(mutation, async ({ name, text: put, at, cut, splice }) => {
       const old = call.headers[name] ?? "";
-      const value = (splice ? old.slice(0, at % (old.length + 1)) + put.slice(0, 8) + old.slice((at % (old.length + 1)) + cut) : put).replace(/[^\x20-\x7e]/g, "").trim();
-      const lines = Object.entries({ ...call.headers, [name]: value }).map(([header, line]) => `${header}: ${line}\r\n`).join("");
-      const answer = await rawExchange({ port: served.config.ports.hub, parts: [`POST /api/invitations HTTP/1.1\r\nHost: localhost:${served.config.ports.hub}\r\nConnection: close\r\n${lines}Content-Length: 2\r\n\r\n{}`] });
+      const value = (splice ? old.slice(0, at % (old.length + 1)) + put.slice(0, 8) + old.slice((at % (old.length + 1)) + cut) : put)
+        .replace(/[^\x20-\x7e]/g, "")
+        .trim();
+      const lines = Object.entries({ ...call.headers, [name]: value })
+        .map(([header, line]) => `${header}: ${line}\r\n`)
+        .join("");
+      const answer = await rawExchange({
+        port: served.config.ports.hub,
+        parts: [
+          `POST /api/invitations HTTP/1.1\r\nHost: localhost:${served.config.ports.hub}\r\nConnection: close\r\n${lines}Content-Length: 2\r\n\r\n{}`,
+        ],
+      });
       const status = Number(/^HTTP\/1\.1 (?:100 Continue\r\n\r\nHTTP\/1\.1 )?(\d+)/.exec(answer)?.[1]);
       expect(status, answer).not.toBe(500);
       const code = /"code":"([a-z_.]+)"/.exec(answer)?.[1];
@@ -117,10 +206,42 @@ test("signature headers of any text are refused with a code", { timeout: 30_000 
 });
 
 test("request lines and heads of any bytes end in a code or a closed connection, and the hub goes on", { timeout: 30_000 }, async () => {
-  const pieces = fc.array(fc.oneof(fc.constantFrom("GET ", "POST ", "/api/me", "/%2e%2e/", "?", "#", ";", " HTTP/1.1", "\r\n", "\r\n\r\n", "Host: x", "Content-Length: -1", "Transfer-Encoding: chunked, identity", "Upgrade: websocket", "Connection: upgrade", "Expect: 100-continue", "\n", "\t", "\0", "0\r\n\r\n"), fc.string({ maxLength: 12 })), { minLength: 1, maxLength: 14 });
+  const pieces = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        "GET ",
+        "POST ",
+        "/api/me",
+        "/%2e%2e/",
+        "?",
+        "#",
+        ";",
+        " HTTP/1.1",
+        "\r\n",
+        "\r\n\r\n",
+        "Host: x",
+        "Content-Length: -1",
+        "Transfer-Encoding: chunked, identity",
+        "Upgrade: websocket",
+        "Connection: upgrade",
+        "Expect: 100-continue",
+        "\n",
+        "\t",
+        "\0",
+        "0\r\n\r\n",
+      ),
+      fc.string({ maxLength: 12 }),
+    ),
+    { minLength: 1, maxLength: 14 },
+  );
   await fc.assert(
     fc.asyncProperty(pieces, async (parts) => {
-      const answer = await rawExchange({ port: served.config.ports.hub, parts: [`${parts.join("")}\r\n\r\n`], timeoutMs: 150, until: /\r\n\r\n[^]*\}/ });
+      const answer = await rawExchange({
+        port: served.config.ports.hub,
+        parts: [`${parts.join("")}\r\n\r\n`],
+        timeoutMs: 150,
+        until: /\r\n\r\n[^]*\}/,
+      });
       expect(answer).not.toMatch(/HTTP\/1\.1 500/);
       const code = /"code":"([a-z_.]+)"/.exec(answer)?.[1];
       if (code !== undefined) expect(Object.hasOwn(errorCatalogue, code)).toBe(true);

@@ -30,7 +30,14 @@ describe("a signed request is refused", () => {
   test.each([
     ["auth.malformed", (h: Record<string, string>) => ({ ...h, "signature-input": "sig1=(" })],
     ["auth.malformed", (h: Record<string, string>) => changed(h, "signature", "sig1", "sig2")],
-    ["auth.signature_count", (h: Record<string, string>) => ({ ...h, "signature-input": `${h["signature-input"]}, ${(h["signature-input"] ?? "").replace("sig1", "sig2")}`, signature: `${h["signature"]}, ${(h["signature"] ?? "").replace("sig1", "sig2")}` })],
+    [
+      "auth.signature_count",
+      (h: Record<string, string>) => ({
+        ...h,
+        "signature-input": `${h["signature-input"]}, ${(h["signature-input"] ?? "").replace("sig1", "sig2")}`,
+        signature: `${h["signature"]}, ${(h["signature"] ?? "").replace("sig1", "sig2")}`,
+      }),
+    ],
     ["auth.component_missing", (h: Record<string, string>) => changed(h, "signature-input", '"@target-uri"', "")],
     ["auth.component_unknown", (h: Record<string, string>) => changed(h, "signature-input", '"@target-uri"', '"@target-uri" "@authority"')],
     ["auth.parameter_missing", (h: Record<string, string>) => changed(h, "signature-input", /;nonce="[^"]*"/, "")],
@@ -51,7 +58,11 @@ describe("a signed request is refused", () => {
 
   test("too old, too long-lived, or from the future: auth.stale", async () => {
     const now = Math.floor(Date.now() / 1_000);
-    for (const call of [{ now: now - limits.signatureWindowSeconds - 1 }, { lifetimeSeconds: limits.signatureWindowSeconds + 1 }, { now: now + limits.signatureSkewSeconds + 3 }]) {
+    for (const call of [
+      { now: now - limits.signatureWindowSeconds - 1 },
+      { lifetimeSeconds: limits.signatureWindowSeconds + 1 },
+      { now: now + limits.signatureSkewSeconds + 3 },
+    ]) {
       expect((await callAs(served, admin, { ...me, ...call })).code).toBe("auth.stale");
     }
     expect((await callAs(served, admin, { ...me, now: now + limits.signatureSkewSeconds - 1 })).status).toBe(200);
@@ -60,7 +71,10 @@ describe("a signed request is refused", () => {
   test("for another instance's address: 421 auth.wrong_authority, before any cryptography", async () => {
     const call = await signedCall(`http://127.0.0.2:${served.config.ports.hub}`, admin, me);
     const { plainRequest } = await import("../test/hub-process.ts");
-    const answer = await plainRequest({ url: `${served.url}/api/me`, headers: { ...call.headers, host: `127.0.0.2:${served.config.ports.hub}` } });
+    const answer = await plainRequest({
+      url: `${served.url}/api/me`,
+      headers: { ...call.headers, host: `127.0.0.2:${served.config.ports.hub}` },
+    });
     expect(answer.status).toBe(421);
     expect(JSON.parse(answer.body)).toMatchObject({ code: "auth.wrong_authority" });
   });
@@ -69,15 +83,23 @@ describe("a signed request is refused", () => {
     const call = await signedCall(served.url, admin, invite);
     const { "content-digest": _digest, ...without } = call.headers;
     expect((await sendCall({ ...call, headers: without })).code).toBe("auth.digest_missing");
-    expect((await sendCall({ ...call, headers: { ...call.headers, "content-digest": "sha-256=nonsense" } })).code).toBe("auth.digest_malformed");
-    expect((await sendCall({ ...call, headers: { ...call.headers, "content-digest": "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:" } })).code).toBe("auth.digest_malformed");
+    expect((await sendCall({ ...call, headers: { ...call.headers, "content-digest": "sha-256=nonsense" } })).code).toBe(
+      "auth.digest_malformed",
+    );
+    expect((await sendCall({ ...call, headers: { ...call.headers, "content-digest": "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:" } })).code).toBe(
+      "auth.digest_malformed",
+    );
     expect((await sendCall({ ...call, body: new TextEncoder().encode('{"a":1}') })).code).toBe("auth.digest_mismatch");
     // None of the failures spent the nonce.
     expect((await sendCall(call)).status).toBe(201);
   });
 
   test("with a steering header that is not signed: auth.component_missing", async () => {
-    for (const [name, value] of [["idempotency-key", "12345678"], ["if-match", '"1"'], ["althing-community", "c"]] as const) {
+    for (const [name, value] of [
+      ["idempotency-key", "12345678"],
+      ["if-match", '"1"'],
+      ["althing-community", "c"],
+    ] as const) {
       const call = await signedCall(served.url, admin, me);
       expect((await sendCall({ ...call, headers: { ...call.headers, [name]: value } })).code).toBe("auth.component_missing");
     }
@@ -89,7 +111,9 @@ describe("a signed request is refused", () => {
 
   test("by a revoked user from the very next request on: auth.revoked", async () => {
     const guest = await newIdentity();
-    expect((await callAs(served, admin, { method: "POST", path: "/api/users", body: { signPub: guest.signPub, handle: "guest" } })).status).toBe(201);
+    expect(
+      (await callAs(served, admin, { method: "POST", path: "/api/users", body: { signPub: guest.signPub, handle: "guest" } })).status,
+    ).toBe(201);
     expect((await callAs(served, guest, me)).status).toBe(200);
     expect((await callAs(served, admin, { method: "POST", path: `/api/users/${guest.signPub}/revoke` })).status).toBe(200);
     const answer = await callAs(served, guest, me);
@@ -156,14 +180,20 @@ describe("what a signed request holds", () => {
   });
 
   test("is refused with every fault at once", async () => {
-    const answer = await callAs(served, admin, { method: "POST", path: "/api/users?a=1", body: { signPub: "zz", handle: "UPPER", role: "king", extra: 1 } });
+    const answer = await callAs(served, admin, {
+      method: "POST",
+      path: "/api/users?a=1",
+      body: { signPub: "zz", handle: "UPPER", role: "king", extra: 1 },
+    });
     expect(answer.code).toBe("request.invalid");
     const paths = (answer.json["faults"] as { path: string }[]).map((fault) => fault.path);
     expect(paths).toEqual(expect.arrayContaining(["query.a", "body.signPub", "body.handle", "body.role", "body"]));
   });
 
   test("of the wrong media type is 415, of too many bytes 413, without a body 400", async () => {
-    expect((await callAs(served, admin, { ...invite, headers: { "content-type": "text/plain" } })).code).toBe("request.unsupported_media_type");
+    expect((await callAs(served, admin, { ...invite, headers: { "content-type": "text/plain" } })).code).toBe(
+      "request.unsupported_media_type",
+    );
     const big = new Uint8Array(limits.jsonBodyMaxBytes + 1).fill(0x20);
     const answer = await callAs(served, admin, { method: "POST", path: "/api/invitations", body: big });
     expect([answer.status, answer.code]).toEqual([413, "request.too_large"]);
@@ -180,7 +210,12 @@ describe("what a signed request holds", () => {
 });
 
 describe("uploads", () => {
-  const put = (bytes: Uint8Array) => ({ method: "POST", path: "/api/blobs", body: bytes, headers: { "content-type": "application/octet-stream" } });
+  const put = (bytes: Uint8Array) => ({
+    method: "POST",
+    path: "/api/blobs",
+    body: bytes,
+    headers: { "content-type": "application/octet-stream" },
+  });
 
   test("are stored under their hash and come back", async () => {
     const bytes = crypto.getRandomValues(new Uint8Array(50_000));
@@ -214,7 +249,12 @@ describe("Idempotency-Key", () => {
     const first = await callAs(served, admin, keyed("once-and-again"));
     const again = await callAs(served, admin, keyed("once-and-again"));
     expect(again.text).toBe(first.text);
-    const other = await callAs(served, admin, { method: "POST", path: "/api/users", body: { signPub: "0".repeat(64), handle: "x" }, headers: { "idempotency-key": "once-and-again" } });
+    const other = await callAs(served, admin, {
+      method: "POST",
+      path: "/api/users",
+      body: { signPub: "0".repeat(64), handle: "x" },
+      headers: { "idempotency-key": "once-and-again" },
+    });
     expect([other.status, other.code]).toEqual([422, "request.idempotency_mismatch"]);
   });
 
@@ -229,7 +269,9 @@ describe("Idempotency-Key", () => {
     const body = { signPub: (await newIdentity()).signPub, handle: "root" };
     const headers = { "idempotency-key": "refused-first" };
     expect((await callAs(served, admin, { method: "POST", path: "/api/users", body, headers })).code).toBe("user.handle_taken");
-    expect((await callAs(served, admin, { method: "POST", path: "/api/users", body: { ...body, handle: "rooted" }, headers })).status).toBe(201);
+    expect((await callAs(served, admin, { method: "POST", path: "/api/users", body: { ...body, handle: "rooted" }, headers })).status).toBe(
+      201,
+    );
   });
 
   test("expires after 24 hours and is swept", async () => {
@@ -279,7 +321,11 @@ describe("the gate", () => {
 });
 
 test("every answer carries an id of the hub's own and the security headers; the log has no signature, nonce, token or query", async () => {
-  const answer = await callAs(served, admin, { method: "GET", path: "/api/users?limit=7", headers: { "x-request-id": "mine", cookie: "session=secret-cookie" } });
+  const answer = await callAs(served, admin, {
+    method: "GET",
+    path: "/api/users?limit=7",
+    headers: { "x-request-id": "mine", cookie: "session=secret-cookie" },
+  });
   expect(answer.headers.get("x-request-id")).toMatch(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
   expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
   expect(answer.headers.get("cache-control")).toBe("no-store");
@@ -287,7 +333,15 @@ test("every answer carries an id of the hub's own and the security headers; the 
   const log = served.log();
   expect(log).toContain(answer.headers.get("x-request-id"));
   expect(log).toContain(admin.endpoint);
-  for (const secret of [String(made.json["token"]), "nonce-that-must-not-show", "secret-cookie", "limit=7", "sig1=", served.folder.keys.hubSeed, admin.signPub]) {
+  for (const secret of [
+    String(made.json["token"]),
+    "nonce-that-must-not-show",
+    "secret-cookie",
+    "limit=7",
+    "sig1=",
+    served.folder.keys.hubSeed,
+    admin.signPub,
+  ]) {
     expect(log).not.toContain(secret);
   }
 });

@@ -53,7 +53,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       await authenticated.claimNonce();
       return answerOf(route, await handler(callOf(authenticated, input, ifMatch, () => uploadOf(route, incoming, authenticated))), options);
     }
-    const body = authenticated.digest === undefined ? await unsignedBody(route, incoming) : await signedBody(route, incoming, authenticated.digest);
+    const body =
+      authenticated.digest === undefined ? await unsignedBody(route, incoming) : await signedBody(route, incoming, authenticated.digest);
     await authenticated.claimNonce();
     const input = prepare(route, incoming, body);
     authorize(route, authenticated);
@@ -61,13 +62,23 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const key = route.changes ? headerOf(exchange.headers, "idempotency-key") : undefined;
     if (key === undefined) return answerOf(route, await handler(call), options);
     return options.idempotency.run(
-      { signPub: authenticated.signPub, key, method: route.method, target: request.url ?? "", bodySha256: hash("sha256", body ?? emptyBytes, "buffer") },
+      {
+        signPub: authenticated.signPub,
+        key,
+        method: route.method,
+        target: request.url ?? "",
+        bodySha256: hash("sha256", body ?? emptyBytes, "buffer"),
+      },
       async () => storable(answerOf(route, await handler(call), options)),
     );
   };
 }
 
-async function signedBody(route: CompiledRoute, { request, response }: PipelineRequest, digest: readonly DigestMember[]): Promise<Uint8Array> {
+async function signedBody(
+  route: CompiledRoute,
+  { request, response }: PipelineRequest,
+  digest: readonly DigestMember[],
+): Promise<Uint8Array> {
   const body = await readBody(request, response, route.bodyMaxBytes);
   for (const member of digest) compareDigest(member, hash(member.algorithm === "sha-256" ? "sha256" : "sha512", body, "buffer"));
   return body;
@@ -101,7 +112,10 @@ function checkMediaType(route: CompiledRoute, exchange: Exchange): void {
   const expected = route.rawBody ?? "application/json";
   const observed = headerOf(exchange.headers, "content-type");
   if (observed === expected) return;
-  const [type = "", ...parameters] = (observed ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const [type = "", ...parameters] = (observed ?? "")
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
   const plain = parameters.every((parameter) => expected === "application/json" && /^charset="?utf-8"?$/.test(parameter));
   if (type !== expected || !plain) throw new AppError("request.unsupported_media_type", { expected, observed: printable(observed ?? "") });
 }
@@ -143,9 +157,19 @@ function noUpload(): Upload {
 
 /** Counts and hashes while it streams; the end fails unless the bytes have the signed digest, so nothing else is ever committed. */
 function uploadOf(route: CompiledRoute, { request, response }: PipelineRequest, { digest }: Authenticated): Upload {
-  if (digest === undefined) throw new AppError("request.invalid", { detail: "body: the route takes a body" }, { faults: [{ path: "body", message: "the route takes a body" }] });
+  if (digest === undefined)
+    throw new AppError(
+      "request.invalid",
+      { detail: "body: the route takes a body" },
+      { faults: [{ path: "body", message: "the route takes a body" }] },
+    );
   const named = digest.find((entry) => entry.algorithm === "sha-256");
-  if (named === undefined) throw new AppError("request.invalid", { detail: "content-digest: an upload is named by its sha-256" }, { faults: [{ path: "headers.content-digest", message: "must hold sha-256" }] });
+  if (named === undefined)
+    throw new AppError(
+      "request.invalid",
+      { detail: "content-digest: an upload is named by its sha-256" },
+      { faults: [{ path: "headers.content-digest", message: "must hold sha-256" }] },
+    );
   const running = digest.map((member) => ({ member, hash: createHash(member.algorithm === "sha-256" ? "sha256" : "sha512") }));
   async function* checked(): AsyncGenerator<Uint8Array> {
     for await (const chunk of streamBody(request, response, route.bodyMaxBytes)) {

@@ -125,14 +125,16 @@ function open(options: RouterOptions, request: FastifyRequest): Exchange {
 /** What holds for every request before anybody looks at its route. */
 function admit(options: RouterOptions, request: FastifyRequest, exchange: Exchange, ungatedPaths: ReadonlySet<string>): void {
   const wait = options.limiter.take(exchange.address);
-  if (wait > 0) throw new AppError("request.rate_limited", { limit: `${limits.requestsPerSecondPerIp} a second` }, { retryAfterSeconds: wait });
+  if (wait > 0)
+    throw new AppError("request.rate_limited", { limit: `${limits.requestsPerSecondPerIp} a second` }, { retryAfterSeconds: wait });
   const target = request.raw.url ?? "";
   // The absolute form would carry an authority beside Host; only one may speak.
   if (!target.startsWith("/")) throw badTarget();
   if (!ungatedPaths.has(target)) options.gate.check();
   exchange.headers = readHeaders(request.raw);
   const expect = request.raw.headers.expect;
-  if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw new AppError("request.malformed", { detail: "Expect asks for something unknown" });
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue")
+    throw new AppError("request.malformed", { detail: "Expect asks for something unknown" });
 }
 
 function registerPage(app: FastifyInstance, options: RouterOptions): void {
@@ -164,7 +166,8 @@ function notFound(options: RouterOptions, request: FastifyRequest): AppError {
   };
   const allowed = options.routes.filter(({ route }) => fits(route.path)).map(({ route }) => route.method as string);
   if (options.page(path, undefined) !== undefined) allowed.push("GET", "HEAD");
-  if (allowed.length > 0) return new AppError("request.method_not_allowed", { method, path: printable(path), allowed: [...new Set(allowed)].join(", ") });
+  if (allowed.length > 0)
+    return new AppError("request.method_not_allowed", { method, path: printable(path), allowed: [...new Set(allowed)].join(", ") });
   return new AppError("request.not_found", { method, path: printable(path) });
 }
 
@@ -173,7 +176,10 @@ function foreign(error: unknown, request: FastifyRequest): unknown {
   if (isAppError(error) || !(error instanceof Error) || !("code" in error)) return error;
   switch (error.code) {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return new AppError("request.unsupported_media_type", { expected: "a media type", observed: printable(request.headers["content-type"] ?? "") });
+      return new AppError("request.unsupported_media_type", {
+        expected: "a media type",
+        observed: printable(request.headers["content-type"] ?? ""),
+      });
     case "FST_ERR_BAD_URL":
     case "FST_ERR_ASYNC_CONSTRAINT":
       return badTarget();
@@ -201,8 +207,10 @@ function send(options: RouterOptions, request: FastifyRequest, reply: FastifyRep
 function sendProblem(options: RouterOptions, request: FastifyRequest, reply: FastifyReply, exchange: Exchange, error: unknown): void {
   const known = toAppError(error, exchange.id);
   exchange.code = known.code;
-  if (known.code === "system.internal") options.log.error({ requestId: exchange.id, route: exchange.route, err: error }, "request failed inside");
-  else if (known.row.kind === "system" && options.gate.state === "open") options.log.warn({ requestId: exchange.id, route: exchange.route, err: error }, "request refused");
+  if (known.code === "system.internal")
+    options.log.error({ requestId: exchange.id, route: exchange.route, err: error }, "request failed inside");
+  else if (known.row.kind === "system" && options.gate.state === "open")
+    options.log.warn({ requestId: exchange.id, route: exchange.route, err: error }, "request refused");
   void send(options, request, reply, problemAnswer(known, exchange.id));
 }
 
@@ -213,5 +221,12 @@ function finish(options: RouterOptions, request: IncomingMessage, exchange: Exch
   options.metrics.observe(exchange.route, status, exchange.code, ms);
   // Somebody asks for the health page every few seconds for ever.
   if (exchange.route === "health.get" && exchange.code === "ok") return;
-  options.log.access({ requestId: exchange.id, route: exchange.route, status, code: exchange.code, ms: Math.round(ms * 1_000) / 1_000, endpoint: exchange.endpoint });
+  options.log.access({
+    requestId: exchange.id,
+    route: exchange.route,
+    status,
+    code: exchange.code,
+    ms: Math.round(ms * 1_000) / 1_000,
+    endpoint: exchange.endpoint,
+  });
 }

@@ -54,7 +54,11 @@ export async function openStaticPage(folder: string, webSocketSources: readonly 
     if (bytes.length > fileMaxBytes) continue;
     const path = `/${file.split(sep).join("/")}`;
     const immutable = path.startsWith("/assets/");
-    const entry = entryOf(bytes, { ...headers, "content-type": type, "cache-control": immutable ? "public, max-age=31536000, immutable" : "no-cache" });
+    const entry = entryOf(bytes, {
+      ...headers,
+      "content-type": type,
+      "cache-control": immutable ? "public, max-age=31536000, immutable" : "no-cache",
+    });
     if (path === "/index.html") for (const known of documentPaths) entries.set(known, entry);
     else entries.set(path, entry);
   }

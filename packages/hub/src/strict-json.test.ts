@@ -43,9 +43,12 @@ describe("strict JSON", () => {
     expect(refusal(text)).toContain(detail);
   });
 
-  test.each(['{"a":"a","b":"a"}', '[{"a":1},{"a":2}]', '{"a":{"a":{"a":1}}}', '{"a":"\\"a\\":","b":"\\\\"}', '["a","a"]', '{"":1}'])("takes %s", (text) => {
-    expect(refusal(text)).toBe("taken");
-  });
+  test.each(['{"a":"a","b":"a"}', '[{"a":1},{"a":2}]', '{"a":{"a":{"a":1}}}', '{"a":"\\"a\\":","b":"\\\\"}', '["a","a"]', '{"":1}'])(
+    "takes %s",
+    (text) => {
+      expect(refusal(text)).toBe("taken");
+    },
+  );
 
   test("never repeats the body in what it says", () => {
     expect(refusal('{"secret-value":1,"secret-value":2}')).not.toContain("secret");

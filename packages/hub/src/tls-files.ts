@@ -19,8 +19,10 @@ export interface TlsFiles {
  */
 export async function readTlsFiles(config: Pick<Config, "tls_cert" | "tls_key">): Promise<TlsFiles | undefined> {
   if (config.tls_cert === undefined && config.tls_key === undefined) return undefined;
-  const invalid = (key: string, observed: string, detail: string) => new AppError("config.invalid", { key, source: "the configuration", observed, detail });
-  if (config.tls_cert === undefined || config.tls_key === undefined) throw invalid("tls_cert", "one of two", "tls_cert and tls_key come together");
+  const invalid = (key: string, observed: string, detail: string) =>
+    new AppError("config.invalid", { key, source: "the configuration", observed, detail });
+  if (config.tls_cert === undefined || config.tls_key === undefined)
+    throw invalid("tls_cert", "one of two", "tls_cert and tls_key come together");
   const key = await readPrivateFile(config.tls_key);
   if (key === undefined) throw invalid("tls_key", config.tls_key, "there is no such file");
   let cert: string;

@@ -12,7 +12,29 @@ import { createRequestIds } from "./request-id.ts";
 
 async function makeCertificate(folder: string): Promise<{ tls_cert: string; tls_key: string }> {
   const files = { tls_cert: join(folder, "cert.pem"), tls_key: join(folder, "key.pem") };
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", files.tls_key, "-out", files.tls_cert, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      files.tls_key,
+      "-out",
+      files.tls_cert,
+      "-days",
+      "2",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+    ],
+    { stdio: "ignore" },
+  );
   await chmod(files.tls_key, 0o600);
   return files;
 }
@@ -33,14 +55,26 @@ test("certificate and key are read, checked against each other, and the key's mo
 test("the listener speaks TLS 1.3 with it", async () => {
   await using dir = await tempDir();
   const files = await makeCertificate(dir.path);
-  const router = { handle: (_request: unknown, response: { end(text: string): void }) => response.end("hello"), exchangeOn: () => undefined, close: () => Promise.resolve() };
+  const router = {
+    handle: (_request: unknown, response: { end(text: string): void }) => response.end("hello"),
+    exchangeOn: () => undefined,
+    close: () => Promise.resolve(),
+  };
   const listener = createListener({ router, ids: createRequestIds(), tls: await readTlsFiles(files) });
   const port = await listener.listen({ host: "127.0.0.1", port: 0 });
   const protocol = await new Promise((resolve, reject) => {
-    const call = request({ host: "localhost", port, ca: readFileSync(files.tls_cert), lookup: (_host, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]) }, (answer) => {
-      answer.resume();
-      resolve((answer.socket as unknown as { getProtocol(): string }).getProtocol());
-    });
+    const call = request(
+      {
+        host: "localhost",
+        port,
+        ca: readFileSync(files.tls_cert),
+        lookup: (_host, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+      },
+      (answer) => {
+        answer.resume();
+        resolve((answer.socket as unknown as { getProtocol(): string }).getProtocol());
+      },
+    );
     call.on("error", reject).end();
   });
   expect(protocol).toBe("TLSv1.3");

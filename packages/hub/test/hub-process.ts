@@ -57,7 +57,11 @@ function greets(port: number): Promise<boolean> {
 }
 
 /** As the supervisor does: resolves once the pid file is there and the port greets. */
-export async function startNatsServer(files: { readonly natsConfig: string; readonly pidFile: string; readonly port: number }): Promise<ChildProcess> {
+export async function startNatsServer(files: {
+  readonly natsConfig: string;
+  readonly pidFile: string;
+  readonly port: number;
+}): Promise<ChildProcess> {
   await rm(files.pidFile, { force: true });
   const nats = spawn(await findNatsServer(), ["-c", files.natsConfig], { stdio: "ignore" });
   for (let tries = 0; !existsSync(files.pidFile) || !(await greets(files.port)); tries++) {
@@ -69,7 +73,10 @@ export async function startNatsServer(files: { readonly natsConfig: string; read
 
 /** Starts both and resolves at `ready`; rejects with the hub's own words at `failed`. */
 export async function startHubProcess(config: Config): Promise<HubProcess> {
-  const hub = spawn(process.execPath, ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", program], { stdio: ["ignore", "pipe", "pipe", "ipc"], env: { ...process.env, NODE_COMPILE_CACHE: compileCache } });
+  const hub = spawn(process.execPath, ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", program], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+  });
   let text = "";
   for (const stream of [hub.stdout, hub.stderr]) stream?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   const messages: FromHub[] = [];
@@ -112,7 +119,13 @@ export async function startHubProcess(config: Config): Promise<HubProcess> {
 }
 
 /** One plain HTTP request, also over a Unix socket. */
-export function plainRequest(target: { readonly url: string; readonly socketPath?: string; readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string }): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+export function plainRequest(target: {
+  readonly url: string;
+  readonly socketPath?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
   return new Promise((resolve, reject) => {
     const { url, socketPath, method = "GET", headers = {}, body } = target;
     const call = request(url, { method, headers, ...(socketPath === undefined ? {} : { socketPath }) }, (answer) => {

@@ -41,13 +41,27 @@ export interface ServeOptions {
 }
 
 /** Tests fail to authenticate on purpose, thousands of times. */
-export const looseRates: RateLimits = { requestsPerSecond: 1_000_000, failuresPerMinute: 1_000_000, loopbackFailuresPerMinute: 1_000_000, addressesMax: 1_000 };
+export const looseRates: RateLimits = {
+  requestsPerSecond: 1_000_000,
+  failuresPerMinute: 1_000_000,
+  loopbackFailuresPerMinute: 1_000_000,
+  addressesMax: 1_000,
+};
 
 export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
   const dir = await tempDir();
   const config = await testConfig(join(dir.path, "data"), options.flags);
   let text = "";
-  const log = createLog({ level: "debug", node: "t", stream: new Writable({ write: (chunk: Buffer, _encoding, done) => { text += chunk.toString(); done(); } }) });
+  const log = createLog({
+    level: "debug",
+    node: "t",
+    stream: new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        text += chunk.toString();
+        done();
+      },
+    }),
+  });
   const steer = { shiftMs: 0, claimsFail: false };
   const nowMs = () => Date.now() + steer.shiftMs;
   const folder = await openDataFolder(config.data, config.store);
@@ -57,7 +71,14 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
   const gate = createGate();
   const pageFolder = options.pageFolder ?? join(dir.path, "no-page");
   const hub = await createHub({
-    config, version: "0.0.0-test", gate, log, nowMs, pageFolder, socketPath: folder.paths.socket, checkAnswers: true,
+    config,
+    version: "0.0.0-test",
+    gate,
+    log,
+    nowMs,
+    pageFolder,
+    socketPath: folder.paths.socket,
+    checkAnswers: true,
     rateLimits: options.rateLimits ?? looseRates,
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
   });
@@ -76,9 +97,17 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
   await hub.listen();
   gate.open();
   const admin = await newIdentity();
-  await state.bus.users.bootstrap({ signPub: admin.signPub, handle: "root", keys: admin.card } as Parameters<typeof state.bus.users.bootstrap>[0]);
+  await state.bus.users.bootstrap({ signPub: admin.signPub, handle: "root", keys: admin.card } as Parameters<
+    typeof state.bus.users.bootstrap
+  >[0]);
   return Object.assign(steer, {
-    url: hub.url, config, hub, gate, state, folder, admin,
+    url: hub.url,
+    config,
+    hub,
+    gate,
+    state,
+    folder,
+    admin,
     log: () => text,
     async [Symbol.asyncDispose]() {
       gate.stop();
@@ -108,8 +137,13 @@ export interface SignedCall {
 }
 
 /** Headers and body of a signed request, not yet sent. */
-export async function signedCall(url: string, identity: Identity, call: SignedCall): Promise<{ url: string; method: string; headers: Record<string, string>; body: Uint8Array | undefined }> {
-  const body = call.body === undefined ? undefined : call.body instanceof Uint8Array ? call.body : new TextEncoder().encode(JSON.stringify(call.body));
+export async function signedCall(
+  url: string,
+  identity: Identity,
+  call: SignedCall,
+): Promise<{ url: string; method: string; headers: Record<string, string>; body: Uint8Array | undefined }> {
+  const body =
+    call.body === undefined ? undefined : call.body instanceof Uint8Array ? call.body : new TextEncoder().encode(JSON.stringify(call.body));
   const headers = await signRequest(identity, {
     method: call.method,
     url: url + call.path,
@@ -130,8 +164,17 @@ export interface Answered {
   readonly text: string;
 }
 
-export async function sendCall(call: { url: string; method: string; headers: Record<string, string>; body?: Uint8Array | undefined }): Promise<Answered> {
-  const answer = await fetch(call.url, { method: call.method, headers: call.headers, ...(call.body === undefined ? {} : { body: call.body as Uint8Array<ArrayBuffer> }) });
+export async function sendCall(call: {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  body?: Uint8Array | undefined;
+}): Promise<Answered> {
+  const answer = await fetch(call.url, {
+    method: call.method,
+    headers: call.headers,
+    ...(call.body === undefined ? {} : { body: call.body as Uint8Array<ArrayBuffer> }),
+  });
   const text = await answer.text();
   let json: Record<string, unknown> = {};
   try {

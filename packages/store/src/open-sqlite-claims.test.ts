@@ -50,7 +50,9 @@ test("sqlite: expired claims are removed", async () => {
 test("sqlite: every claim that was acknowledged before SIGKILL is refused afterwards", async () => {
   await using here = await place();
   for (let round = 0; round < 3; round += 1) {
-    const child = spawn(process.execPath, [new URL("../test/claims-child.ts", import.meta.url).pathname, here.path, `r${round}`], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [new URL("../test/claims-child.ts", import.meta.url).pathname, here.path, `r${round}`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const gone = once(child, "exit");
     const acknowledged: string[] = [];
     for await (const line of createInterface({ input: child.stdout })) {
@@ -110,7 +112,8 @@ test("sqlite: a file of format 1 is brought to format 2 with its claims", async 
   const expiry = Date.now() + 60_000;
   raw.exec(`CREATE TABLE claims (key BLOB PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_by_expiry ON claims (expires_at_ms); PRAGMA application_id = ${0x414c_434c}; PRAGMA user_version = 1`);
-  for (const key of ["old 1", "old 2"]) raw.prepare<[Buffer, number]>("INSERT INTO claims VALUES (?, ?)").run(createHash("sha256").update(key).digest(), expiry);
+  for (const key of ["old 1", "old 2"])
+    raw.prepare<[Buffer, number]>("INSERT INTO claims VALUES (?, ?)").run(createHash("sha256").update(key).digest(), expiry);
   raw.close();
   for (let opened = 0; opened < 2; opened += 1) {
     const claims = await here.open(Date);

@@ -13,7 +13,7 @@ import { retryConflicts } from "../retry-conflicts.ts";
 import type { Input, Output } from "../route-input.ts";
 import { freshCaller, userByEndpoint } from "../users.ts";
 import { countJoined } from "./create-room.ts";
-import { memberKey, requireJoined, roomIdOf, roomView, standingIn, userRoomKey, type RoomsDeps } from "./room-deps.ts";
+import { memberKey, requireJoined, roomIdOf, roomView, standingIn, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
 
 async function accept(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<void> {
   const { collections, store, limits } = deps;
@@ -56,23 +56,31 @@ async function whoMayInvite(deps: RoomsDeps, room: RoomId): Promise<EndpointId[]
   return found;
 }
 
+/** The room as somebody who has joined it stands in it; undefined for others. @throws {room.not_found} there is no such room */
+async function joinedStanding({ collections }: RoomsDeps, caller: Caller, id: RoomId, ref: string): Promise<Standing | undefined> {
+  const room = await collections.rooms.get([id]);
+  if (!room) throw new AppError("room.not_found", { room: ref });
+  const member = await collections.members.get(memberKey(id, caller.endpoint));
+  return member?.value.joined ? { room, member } : undefined;
+}
+
 export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.join">): Promise<Output<"rooms.join">> {
   const { collections, locks } = deps;
   requireInstance(caller, "rooms.use");
   const id = await roomIdOf(collections, input.room);
   if (!id) throw new AppError("room.not_found", { room: input.room });
-  const standing = await locks.run(`joins/${caller.endpoint}`, () =>
+  // Asking again, after a lost answer, waits for nobody.
+  const before = await joinedStanding(deps, caller, id, input.room);
+  if (before) return { status: "joined", room: roomView(deps, before) };
+  const invited = await locks.run(`joins/${caller.endpoint}`, () =>
     locks.run(`room/${id}`, async () => {
-      const room = await collections.rooms.get([id]);
-      if (!room) throw new AppError("room.not_found", { room: input.room });
       const member = await collections.members.get(memberKey(id, caller.endpoint));
-      if (member?.value.joined) return { room, member };
       await (member ? accept(deps, caller, id) : ask(deps, caller, id));
-      return member && standingIn(collections, caller, id);
+      return member !== undefined;
     }),
   );
-  if (!standing) return { status: "requested" };
-  return { status: "joined", room: roomView(deps, standing) };
+  if (!invited) return { status: "requested" };
+  return { status: "joined", room: roomView(deps, await standingIn(collections, caller, id)) };
 }
 
 export async function requests(deps: RoomsDeps, caller: Caller, input: Input<"rooms.requests">): Promise<Output<"rooms.requests">> {

@@ -43,6 +43,7 @@ export interface ChatRooms {
 export function createChatRooms({ client, onLine, onChange }: ChatRoomsOptions): ChatRooms {
   const all = new Map<string, ChatRoom>();
   let front: ChatRoom | undefined;
+  let closing = false;
 
   const put = (room: ChatRoom, line: string): void => {
     room.lines.push(line);
@@ -87,7 +88,23 @@ export function createChatRooms({ client, onLine, onChange }: ChatRoomsOptions):
       for (const event of await handle.history({ last: firstHistory })) remember(room, event, (line) => room.lines.push(line), names);
     const subscription = await handle.subscribe(take, { since: "cursor" });
     room.close = () => subscription.close();
+    void subscription.done.catch(() => undefined).then(() => leave(room));
     return room;
+  };
+
+  /** The subscription ended by itself: this person was removed, or the room was deleted. */
+  const leave = async (room: ChatRoom): Promise<void> => {
+    if (closing || all.get(room.handle.name) !== room) return;
+    put(room, `-- you are no longer in ${room.handle.name} --`);
+    await forget(room);
+  };
+
+  const forget = async (room: ChatRoom): Promise<void> => {
+    all.delete(room.handle.name);
+    shown.delete(room);
+    if (front === room) front = [...all.values()][0];
+    await room.close();
+    onChange();
   };
 
   const shown = new Map<ChatRoom, (event: RoomEvent) => void>();
@@ -102,15 +119,12 @@ export function createChatRooms({ client, onLine, onChange }: ChatRoomsOptions):
       room.unread = 0;
       onChange();
     },
-    async forget(room) {
-      all.delete(room.handle.name);
-      shown.delete(room);
-      if (front === room) front = [...all.values()][0];
-      await room.close();
-      onChange();
-    },
+    forget,
     show: (room, event) => shown.get(room)?.(event),
-    close: async () => void (await Promise.allSettled([...all.values()].map((room) => room.close()))),
+    async close() {
+      closing = true;
+      await Promise.allSettled([...all.values()].map((room) => room.close()));
+    },
   };
 }
 

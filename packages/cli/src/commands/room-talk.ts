@@ -70,6 +70,19 @@ function parseSince(text: string | undefined): { readonly since: Since; readonly
   return { since: "start", afterId: text };
 }
 
+/**
+ * Tells which messages `--since <id>` leaves out: older ids, until the message itself came. Ids are their senders' choice, so that what came after it
+ * is shown whatever its id; else one message with an id from the far future would hide all others for ever.
+ */
+export function createSinceId(afterId: string | undefined): (id: string) => boolean {
+  let found = afterId === undefined;
+  return (id) => {
+    if (found || afterId === undefined || id > afterId) return false;
+    found = id === afterId;
+    return true;
+  };
+}
+
 async function tail(context: Context, [name]: readonly string[]): Promise<void> {
   const { since, afterId } = parseSince(textOption(context.options, "since"));
   const count = typeof context.options["count"] === "number" ? context.options["count"] : Number.POSITIVE_INFINITY;
@@ -77,13 +90,14 @@ async function tail(context: Context, [name]: readonly string[]): Promise<void> 
   const { client, room } = await openedRoom(context, name);
   const { names, refresh } = memberNames(room);
   await refresh();
+  const isBefore = createSinceId(afterId);
   const stream = context.output.stream();
   const done = Promise.withResolvers<void>();
   let left = count;
   const take = async (event: RoomEvent): Promise<void> => {
     // Refusing ends the subscription before this message counts as read: the next run begins with it.
     if (left <= 0) throw new EnoughRead();
-    if (event.kind === "message" && afterId !== undefined && event.id <= afterId) return;
+    if (event.kind === "message" && isBefore(event.id)) return;
     if (event.kind === "epoch") await refresh().catch(() => undefined);
     stream.item(eventJson(event), eventText(event, names));
     if (event.kind === "message") left -= 1;

@@ -3,7 +3,7 @@
  *
  * Invariant: parsed once, by the WHATWG parser, and everything after (resolving, TLS name, Host header) uses that one result, so two
  * parsers can never disagree about the host. The answer is a value, because save-time checks list refusals and fetch-time checks throw
- * them. An exception of `privateHosts` lifts only the rules named in `liftable`, never userinfo, names or the allowlist.
+ * them. An exception of `privateHosts` lifts only the rules of `judgePlace`, never userinfo, names or the allowlist.
  */
 import { AppError } from "@althing/contract";
 import { urlMaxLength, type FetchUse, type UrlRules } from "./fetch-policy.ts";
@@ -55,8 +55,6 @@ export interface UrlCheckInput {
   readonly allowlist?: readonly string[] | null;
 }
 
-const liftable: ReadonlySet<UrlRule> = new Set(["scheme", "port", "reserved_name", "ip_literal"]);
-
 /** Enough of an address to recognise it; userinfo, path and query may hold secrets. */
 function shown(text: string): string {
   const head = text.slice(0, 200).replace(/[?#].*$/s, "");
@@ -89,6 +87,7 @@ function parsePlace(text: string): Place | UrlRefusal {
   return { url, host, port, isLiteral: literal !== undefined };
 }
 
+/** The rules that an exception lifts. */
 function judgePlace({ url, host, port, isLiteral }: Place, rules: UrlRules): UrlRefusal | undefined {
   const scheme = url.protocol === "https:" ? "https" : "http";
   if (!rules.schemes.includes(scheme) && !(scheme === "http" && rules.httpHosts.includes(host))) {
@@ -121,7 +120,7 @@ export function checkUrl(input: UrlCheckInput): UrlCheck {
     (entry) => entry.use === input.use && entry.scheme === scheme && entry.host === host && entry.port === port,
   );
   const found = judgePlace(place, input.rules);
-  if (found && (exceptions.length === 0 || !liftable.has(found.rule))) return { ok: false, refusal: found };
+  if (found && exceptions.length === 0) return { ok: false, refusal: found };
   const unlisted = judgeAllowlist(place, input, exceptions.length > 0);
   if (unlisted) return { ok: false, refusal: unlisted };
   return { ok: true, target: { url, scheme, host, port, isLiteral, exceptions, needsException: found !== undefined } };

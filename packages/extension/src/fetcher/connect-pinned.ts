@@ -53,7 +53,8 @@ function isSameAddress(socket: Socket, address: string): boolean {
 
 function certificateFault(socket: Socket): string | undefined {
   const fault = "authorizationError" in socket ? socket.authorizationError : undefined;
-  return fault === undefined || fault === null ? undefined : String(fault);
+  if (fault === undefined || fault === null) return undefined;
+  return fault instanceof Error ? fault.message : String(fault as unknown);
 }
 
 /** The product's connector. */

@@ -12,7 +12,6 @@ export { classifyAddress } from "./classify-address.ts";
 export { createConnect, type Connect, type ConnectOptions, type PinnedTarget } from "./connect-pinned.ts";
 export {
   createGuardedFetcher,
-  type FetchHop,
   type GuardedFetcher,
   type GuardedFetcherOptions,
   type GuardedRequest,
@@ -20,6 +19,7 @@ export {
 } from "./create-guarded-fetcher.ts";
 export { createDnsResolver, type DnsResolverOptions, type HostResolver } from "./dns-resolver.ts";
 export { defaultFetchLimits, defaultUrlRules, type FetchLimits, type FetchUse, type UrlRules } from "./fetch-policy.ts";
+export type { FetchHop } from "./follow-redirects.ts";
 export { checkPattern, matchesPattern, type PatternCheck, type PatternRule } from "./host-pattern.ts";
 export { interfaceAddresses } from "./own-addresses.ts";
 export { readPrivateHosts, type PrivateHost } from "./private-hosts.ts";

@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { AppError } from "@althing/contract";
+import { AppError, isAppError } from "@althing/contract";
 import { Client, errors, type Dispatcher } from "undici";
 import type { UrlTarget } from "./check-url.ts";
 import type { FetchLimits } from "./fetch-policy.ts";
@@ -62,7 +62,7 @@ function readHeaders(fields: Dispatcher.ResponseData["headers"]): Headers {
 }
 
 function explain(error: unknown, host: string, address: string, limits: FetchLimits): AppError {
-  if (error instanceof AppError) return error;
+  if (isAppError(error)) return error;
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof errors.HeadersOverflowError) {
