@@ -13,10 +13,10 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { identityFromPhrase, newRecoveryPhrase, signRequest, type Identity } from "../packages/crypto/src/index.ts";
+import { identityFromPhrase, newRecoveryPhrase, signRequest, type Identity } from "@althing/crypto";
 import { startHubProcess, testConfig, type HubProcess } from "../packages/hub/test/hub-process.ts";
 import { callAs } from "../packages/hub/test/serve-hub.ts";
-import { tempDir } from "../packages/testkit/src/index.ts";
+import { tempDir } from "@althing/testkit";
 
 const rounds = 3;
 const bareMs = 700;

@@ -24,9 +24,7 @@ async function oneShot(data: string, input: unknown): Promise<{ code: number | n
   return { code: child.exitCode, answer: JSON.parse(out) as Record<string, unknown> };
 }
 
-async function healthOf(
-  url: string,
-): Promise<{
+async function healthOf(url: string): Promise<{
   status: number;
   body: { status: string; reason?: string; claimable: boolean; posture: { acl: { state: string }; fsync: string } };
 }> {

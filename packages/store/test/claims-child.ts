@@ -4,7 +4,7 @@
  * A claim's key is printed once it is acknowledged, so that whoever kills it knows what was promised.
  */
 import { writeSync } from "node:fs";
-import { openSqliteClaims } from "@althing/store";
+import { openSqliteClaims } from "../src/index.ts";
 
 const [path, prefix] = process.argv.slice(2) as [string, string];
 const claims = openSqliteClaims({ path });
