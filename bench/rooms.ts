@@ -440,7 +440,13 @@ async function measure(child: ChildProcess, raw: NatsConnection, rooms: Record<"
     ratio("encrypted message, nothing kept, of bare seal+sign | verify+open", found.live, found.bare, 50),
     ratio("encrypted message, persisted, of raw JetStream at the same fsync", found.stored, found.stream, 70),
     times("round trip p50, sent to echoed, of raw nats.js on a stream", found.roomEcho, median(found.rawEcho), 3),
-    times("round trip p50, peer and back, of raw nats.js", found.roomPing, median(found.rawPing), 3, `; its bare cryptography alone ${bareRoundTripMs().toFixed(2)} ms`),
+    times(
+      "round trip p50, peer and back, of raw nats.js",
+      found.roomPing,
+      median(found.rawPing),
+      3,
+      `; its bare cryptography alone ${bareRoundTripMs().toFixed(2)} ms`,
+    ),
   ];
 }
 
