@@ -80,31 +80,27 @@ describe("start and stop", () => {
       expect(readFileSync(join(place.data, "logs", log), "utf8")).not.toMatch(/claim#|token=/);
   });
 
-  test(
-    "at a terminal the link is shown, Ctrl-C reaches the supervisor alone, and nothing stays",
-    { timeout: 60_000, retry: 1 },
-    async () => {
-      await using place = await openWorkplace();
-      const child = spawn("script", ["-qfec", "exec ./althing up", "/dev/null"], {
-        cwd: place.path,
-        env: { ...place.env, TERM: "xterm" },
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-      let out = "";
-      child.stdout.on("data", (chunk) => (out += String(chunk)));
-      await eventually(() => out.includes("/claim#token="), "the link", 20_000);
-      const card = JSON.parse(readFileSync(join(place.data, "run/up.json"), "utf8")) as { pid: number };
-      const pids = [card.pid, ...["hub.pid", "nats.pid"].map((file) => Number(readFileSync(join(place.data, "run", file), "utf8")))];
-      const closed = new Promise<number | null>((done) => child.once("close", done));
-      child.stdin.write("\u0003");
-      const ended = await Promise.race([closed, sleep(20_000, `still there after: ${out}`, { ref: false })]);
-      // Without its terminal the supervisor stops by SIGHUP, so that a failure leaves nothing either.
-      child.kill();
-      expect(ended).toBe(0);
-      expect(out).toContain("stopped");
-      await allGone(pids);
-    },
-  );
+  test("at a terminal the link is shown, Ctrl-C reaches the supervisor alone, and nothing stays", { timeout: 60_000 }, async () => {
+    await using place = await openWorkplace();
+    const child = spawn("script", ["-qfec", "exec ./althing up", "/dev/null"], {
+      cwd: place.path,
+      env: { ...place.env, TERM: "xterm" },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let out = "";
+    child.stdout.on("data", (chunk) => (out += String(chunk)));
+    await eventually(() => out.includes("/claim#token="), "the link", 20_000);
+    const card = JSON.parse(readFileSync(join(place.data, "run/up.json"), "utf8")) as { pid: number };
+    const pids = [card.pid, ...["hub.pid", "nats.pid"].map((file) => Number(readFileSync(join(place.data, "run", file), "utf8")))];
+    const closed = new Promise<number | null>((done) => child.once("close", done));
+    child.stdin.write("\u0003");
+    const ended = await Promise.race([closed, sleep(20_000, `still there after: ${out}`, { ref: false })]);
+    // Without its terminal the supervisor stops by SIGHUP, so that a failure leaves nothing either.
+    child.kill();
+    expect(ended).toBe(0);
+    expect(out).toContain("stopped");
+    await allGone(pids);
+  });
 
   test("logs are JSON lines, private", async () => {
     await using place = await openWorkplace();

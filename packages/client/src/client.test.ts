@@ -156,6 +156,18 @@ describe("membership", () => {
     expect((await mine.members()).map((member) => member.handle)).toEqual(["ada"]);
   });
 
+  it("renews the key by itself after as many messages as one epoch carries, and the other reads on", async () => {
+    const { mine, his } = await roomForTwo({ persist: false });
+    const seen = collector();
+    await his.subscribe(seen.handler);
+    const before = (await mine.info()).epoch;
+    for (let sent = 0; sent < limits.epochMaxMessages; sent += 500) await Promise.all(Array.from({ length: 500 }, () => mine.send("x")));
+    expect((await mine.info()).epoch).toBe(before);
+    await mine.send("under a new key");
+    expect((await mine.info()).epoch).toBe(before + 1);
+    await seen.until((events) => events.some((event) => event.kind === "message" && event.text === "under a new key"));
+  }, 60_000);
+
   it("lets somebody in who asked, and changes roles", async () => {
     const { mine, name } = await roomForTwo();
     const carols = clientOf(carol);
