@@ -205,11 +205,16 @@ async function connectAdmitted(deps: BusLinkDeps, session: Session, key: Session
       });
     } catch (cause) {
       if (isAppError(cause)) throw cause;
-      const refused = cause instanceof Error && cause.name === "AuthorizationError";
-      if (!refused || performance.now() > deadline) throw new AppError("nats.unavailable", { detail: String(cause) }, { cause });
+      if (!isRefusal(cause) || performance.now() > deadline) throw new AppError("nats.unavailable", { detail: String(cause) }, { cause });
       await pause(50, signal);
     }
   }
+}
+
+/** The server says why and closes; a write that meets the closed socket fails before the reason is read. */
+function isRefusal(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  return cause.name === "AuthorizationError" || ("code" in cause && (cause.code === "EPIPE" || cause.code === "ECONNRESET"));
 }
 
 /** A server may not talk a client into clear text: its insecure addresses are passed over. */
