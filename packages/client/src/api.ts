@@ -47,21 +47,47 @@ export interface Api {
   raw(name: RouteName, input: RawInput, options?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+/** What packages need beside the table of routes. */
+export interface PackagesApi extends Api {
+  /**
+   * A route that takes files, as multipart/form-data; the answer is checked like that of `call`.
+   * @param form its parts, in order
+   */
+  upload<N extends RouteName>(
+    name: N,
+    input: Pick<Partial<RouteInput<N>>, "params">,
+    form: FormData,
+    options?: CallOptions,
+  ): Promise<RouteResponse<N>>;
+  /** An extension's own endpoint: whatever status it gives is the answer; what the platform refuses is thrown. */
+  send(request: EndpointRequest, options?: Pick<CallOptions, "signal">): Promise<HttpAnswer>;
+}
+
+export interface EndpointRequest {
+  readonly method: string;
+  /** Below the instance's address, encoded, with its query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+}
+
 export interface RawInput {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Uint8Array<ArrayBuffer>;
+  /** In place of the route's media type, where that has parameters. */
+  readonly contentType?: string;
 }
 
 /** Members and epochs of the largest rooms come in answers of several megabytes. */
 const answerMaxBytes = 32 * 1024 * 1024;
 
-export function createApi(deps: ApiDeps): Api {
+export function createApi(deps: ApiDeps): PackagesApi {
   if (deps.urls.length === 0) throw new AppError("client.unreachable", { detail: "no address was given" });
   let preferred = 0;
   const urlAt = (offset: number) => deps.urls[(preferred + offset) % deps.urls.length] ?? "";
 
-  async function overUrls(route: Route, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
+  async function overUrls(isWanted: (answer: HttpAnswer) => boolean, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
     const start = preferred;
     let last: AppError | undefined;
     for (let i = 0; i < deps.urls.length; i += 1) {
@@ -71,7 +97,7 @@ export function createApi(deps: ApiDeps): Api {
         const answer = await withFreshSignature(deps, url, prepared, options);
         preferred = index;
         deps.onReach?.(url, true);
-        if (answer.status === route.status || (route.path === "/healthz" && answer.status === 503)) return answer;
+        if (isWanted(answer)) return answer;
         const problem = problemOf(answer);
         if (answer.status !== 503) throw problem;
         last = problem;
@@ -92,14 +118,37 @@ export function createApi(deps: ApiDeps): Api {
     },
     async call(name, input, options = {}) {
       const route: Route = routes[name];
-      const answer = await overUrls(route, prepare(route, input ?? {}, options), options);
+      const answer = await overUrls(fits(route), prepare(route, input ?? {}, options), options);
       return readAnswer(name, route, answer);
     },
     async raw(name, input, options = {}) {
       const route: Route = routes[name];
-      return (await overUrls(route, prepare(route, input, options), options)).body;
+      return (await overUrls(fits(route), prepare(route, input, options), options)).body;
     },
+    async upload(name, { params }, form, options = {}) {
+      const route: Route = routes[name];
+      const { body, contentType } = await encodeForm(form);
+      const answer = await overUrls(fits(route), prepare(route, { params, body, contentType }, options), options);
+      return readAnswer(name, route, answer);
+    },
+    send: (request, options = {}) => overUrls(isNoProblem, prepareEndpoint(request), options),
   };
+}
+
+const fits = (route: Route) => (answer: HttpAnswer) =>
+  answer.status === route.status || (route.path === "/healthz" && answer.status === 503);
+const isNoProblem = ({ status, contentType }: HttpAnswer) =>
+  (status < 300 || status >= 400) && !contentType.startsWith("application/problem+json");
+
+/** The whole body at once, because the signature covers its digest and a repeated attempt sends the same bytes. */
+async function encodeForm(form: FormData): Promise<{ body: Uint8Array<ArrayBuffer>; contentType: string }> {
+  const encoded = new Response(form);
+  return { body: new Uint8Array(await encoded.arrayBuffer()), contentType: encoded.headers.get("content-type") ?? "" };
+}
+
+function prepareEndpoint({ method, path, headers, body }: EndpointRequest): Prepared {
+  const type = body === undefined || headers?.["content-type"] !== undefined ? {} : { "content-type": "application/octet-stream" };
+  return { method, path, headers: { ...type, ...headers }, body, signed: true, repeatable: method === "GET" || method === "HEAD" };
 }
 
 interface Prepared {
@@ -111,7 +160,11 @@ interface Prepared {
   readonly repeatable: boolean;
 }
 
-function prepare(route: Route, input: { params?: unknown; query?: unknown; body?: unknown }, options: CallOptions): Prepared {
+function prepare(
+  route: Route,
+  input: { params?: unknown; query?: unknown; body?: unknown; contentType?: string },
+  options: CallOptions,
+): Prepared {
   const params = (input.params ?? {}) as Readonly<Record<string, unknown>>;
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(params[name])));
   const query = new URLSearchParams();
@@ -125,7 +178,7 @@ function prepare(route: Route, input: { params?: unknown; query?: unknown; body?
     method: route.method,
     path: query.size === 0 ? path : `${path}?${query.toString()}`,
     headers: {
-      ...(body === undefined ? {} : { "content-type": route.rawBody ?? "application/json" }),
+      ...(body === undefined ? {} : { "content-type": input.contentType ?? route.rawBody ?? "application/json" }),
       ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
       ...(options.ifMatch === undefined ? {} : { "if-match": options.ifMatch }),
     },

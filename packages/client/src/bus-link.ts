@@ -250,6 +250,11 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Lets the platform do what waits (input above all) and goes on at once; a browser has timers only. */
+export function yieldTurn(): Promise<void> {
+  return typeof setImmediate === "function" ? new Promise((resolve) => setImmediate(resolve)) : pause(0);
+}
+
 /** A timer that does not keep a Node process alive; browsers have no such thing. */
 export function unref(timer: ReturnType<typeof setTimeout>): void {
   if (typeof timer === "object" && "unref" in timer) timer.unref();

@@ -18,6 +18,7 @@ import {
   openFileState,
   openMemoryState,
   type AlthingClient,
+  type ClientOptions,
   type ClientState,
   type ClientWarning,
   type Identity,
@@ -32,8 +33,13 @@ const open: AlthingClient[] = [];
 let names = 0;
 const freshName = () => `room-${(names += 1)}`;
 
-function clientOf(identity: Identity, state: ClientState = openMemoryState(), warnings: ClientWarning[] = []): AlthingClient {
-  const client = createClient({ identity, urls: [instance.url], state });
+function clientOf(
+  identity: Identity,
+  state: ClientState = openMemoryState(),
+  warnings: ClientWarning[] = [],
+  more: Partial<ClientOptions> = {},
+): AlthingClient {
+  const client = createClient({ identity, urls: [instance.url], state, ...more });
   client.on("warning", (warning) => warnings.push(warning));
   open.push(client);
   return client;
@@ -59,10 +65,10 @@ afterEach(async () => {
 afterAll(() => instance.stop());
 
 /** Ada's room with Bob in it, and both clients. */
-async function roomForTwo(policy: Partial<RoomPolicy> = {}, bobState?: ClientState) {
+async function roomForTwo(policy: Partial<RoomPolicy> = {}, bobState?: ClientState, more: Partial<ClientOptions> = {}) {
   const name = freshName();
   const warnings: ClientWarning[] = [];
-  const [adas, bobs] = [clientOf(ada, undefined, warnings), clientOf(bob, bobState, warnings)];
+  const [adas, bobs] = [clientOf(ada, undefined, warnings, more), clientOf(bob, bobState, warnings, more)];
   const mine = await adas.rooms.create({ name, policy });
   await mine.invite("bob");
   await bobs.identityOf("ada");
@@ -167,6 +173,35 @@ describe("membership", () => {
     expect((await mine.info()).epoch).toBe(before + 1);
     await seen.until((events) => events.some((event) => event.kind === "message" && event.text === "under a new key"));
   }, 60_000);
+
+  it("renews a key that is a week old before the next message, once, and the other reads on", async () => {
+    let laterMs = 0;
+    const { mine, his } = await roomForTwo({}, undefined, { roomNow: () => Date.now() + laterMs });
+    const seen = collector();
+    await his.subscribe(seen.handler);
+    const before = (await mine.info()).epoch;
+    laterMs = limits.epochMaxAgeSeconds * 1_000 - 60_000;
+    await mine.send("a minute too early");
+    expect((await mine.info()).epoch).toBe(before);
+    laterMs += 120_000;
+    await mine.send("under a new key");
+    await his.send("and under the same");
+    expect((await mine.info()).epoch).toBe(before + 1);
+    await seen.until(messages(3));
+    expect(seen.events).toContainEqual(expect.objectContaining({ kind: "epoch", reason: "rekey", epoch: before + 1, maker: ada.endpoint }));
+    expect(seen.texts()).toEqual(["a minute too early", "under a new key", "and under the same"]);
+  });
+
+  it("renews at once, and once, a key whose record is dated so far ahead that it would never be a week old", async () => {
+    let laterMs = limits.epochMaxAgeSeconds * 1_000_000;
+    const { mine, his } = await roomForTwo({}, undefined, { roomNow: () => Date.now() + laterMs });
+    const before = (await mine.info()).epoch;
+    laterMs = 0;
+    await his.send("first");
+    await mine.send("second");
+    await his.send("third");
+    expect((await mine.info()).epoch).toBe(before + 1);
+  });
 
   it("lets somebody in who asked, and changes roles", async () => {
     const { mine, name } = await roomForTwo();

@@ -39,6 +39,8 @@ export interface ClientOptions {
   readonly state: ClientState;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** As `now`, for rooms: dates epoch records and judges when a key is to be renewed. Default: `now`, which signs requests. */
+  readonly roomNow?: () => number;
   /** Knowledge of a room that is older is renewed before anything is sent; default 5,000, at least 100. */
   readonly roomFreshMs?: number;
   /** What happens inside, for diagnosis; never contains keys, tokens or plaintext. */
@@ -173,7 +175,7 @@ export function createClient(options: ClientOptions): AlthingClient {
     identity,
     pins,
     state: options.state,
-    now,
+    now: options.roomNow ?? now,
     warn,
     roomFreshMs: Math.max(options.roomFreshMs ?? 5_000, 100),
     bus,

@@ -29,6 +29,8 @@ export interface VerifiedEpoch {
   readonly record: EpochRecord;
   readonly hash: string;
   readonly members: ReadonlyMap<EndpointId, EpochMember>;
+  /** The record's time, milliseconds since 1970. */
+  readonly atMs: number;
 }
 
 /** One step forward, as members see it. */
@@ -304,6 +306,7 @@ function toVerified(decoded: Decoded): VerifiedEpoch {
     record: decoded.record,
     hash: decoded.hash,
     members: new Map(decoded.record.members.map((member) => [member.endpoint, member])),
+    atMs: Date.parse(decoded.record.at),
   };
 }
 

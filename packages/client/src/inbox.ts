@@ -5,7 +5,7 @@
  * may repeat that one message and never lose one. The server's sequence numbers tell when to read history; stream counters decide what is new.
  */
 import { AppError, hasCode, isAppError } from "@althing/contract";
-import { fromBase64url, parseFrame, type ParsedFrame } from "@althing/crypto";
+import { fromBase64url, parseFrame, type FrameVerdict, type MaybePromise, type ParsedFrame } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import { pause, unref } from "./bus-link.ts";
 import { createGapFinder } from "./gap-finder.ts";
@@ -17,6 +17,7 @@ import { factsOf, toEvent, type FrameFacts, type RoomEvent } from "./room-events
 import { placeOf, type Origin, type RoomOpener } from "./room-opener.ts";
 import type { Arrival } from "./room-wire.ts";
 import { createSequencer, type Place, type Placed } from "./sequencer.ts";
+import { createTaskQueue, type Task } from "./task-queue.ts";
 
 export type Since = "now" | "cursor" | "start" | { readonly last: number };
 export type RoomHandler = (event: RoomEvent) => void | Promise<void>;
@@ -51,6 +52,12 @@ interface Item {
   readonly at: string | undefined;
 }
 
+/** A frame that was read before its turn. */
+interface Begun {
+  readonly parsed: ParsedFrame;
+  readonly verdict: FrameVerdict | undefined;
+}
+
 interface Attached {
   readonly handler: RoomHandler;
   readonly settle: (error?: unknown) => void;
@@ -58,6 +65,8 @@ interface Attached {
 
 /** How long a frame that came too early waits for those before it; longer than a sender takes to send one again. */
 const gapWaitMs = 2_500;
+/** Frames whose signatures are verified on other threads before their turn; the pool serves files too, and must not wait long for us. */
+const aheadMax = 64;
 
 export function createInbox(deps: InboxDeps): Inbox {
   const { core } = deps;
@@ -65,46 +74,30 @@ export function createInbox(deps: InboxDeps): Inbox {
   const sequencer = createSequencer<Item>(core.memory, core.info.policy.persist);
   const redactions: Redactions = createRedactions(core);
   const handlers = new Set<Attached>();
-  const tasks: (() => Promise<void> | void)[] = [];
-  let running: Promise<void> | undefined;
+  const tasks = createTaskQueue({ aheadMax, onFailure: (error) => end(error) });
   let received = core.memory.cursor ?? 0;
   let gapTimer: ReturnType<typeof setTimeout> | undefined;
   let overlapping = false;
   let closed = false;
   /** The last handler threw: its message stays uncommitted. */
   let failed = false;
-  const stopEpochs = core.onEpoch((change) => enqueue(() => hand({ kind: "epoch", ...change })));
+  const stopEpochs = core.onEpoch((change) => enqueue({ run: () => hand({ kind: "epoch", ...change }) }));
 
-  function enqueue(task: () => Promise<void> | void): void {
+  function enqueue(task: Task): void {
     if (handlers.size === 0) return;
     tasks.push(task);
-    running ??= run();
-  }
-
-  async function run(): Promise<void> {
-    await undefined;
-    try {
-      for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
-        const pending = task();
-        if (pending !== undefined) await pending;
-      }
-    } catch (error) {
-      end(error);
-    } finally {
-      running = undefined;
-    }
   }
 
   /** A fault of this client, its state or the instance: whoever listens is told, and nothing is committed. */
   function end(error: unknown): void {
-    tasks.length = 0;
+    tasks.clear();
     failed = error !== undefined;
     for (const attached of handlers) attached.settle(closed ? undefined : error);
     handlers.clear();
   }
 
   /** The hub may be away for a moment: a frame is not dropped for that. */
-  async function patiently<T>(task: () => Promise<T>): Promise<T> {
+  async function patiently<T>(task: () => MaybePromise<T>): Promise<T> {
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
         return await task();
@@ -126,7 +119,7 @@ export function createInbox(deps: InboxDeps): Inbox {
         failed = handlers.size === 0;
       }
     }
-    if (handlers.size === 0) tasks.length = 0;
+    if (handlers.size === 0) tasks.clear();
   }
 
   async function deliver(placed: Placed<Item>): Promise<void> {
@@ -149,9 +142,9 @@ export function createInbox(deps: InboxDeps): Inbox {
   }
 
   /** One frame, from wherever, to its place in the order. */
-  async function take(arrival: Arrival, own: OwnFrame | undefined, origin: Origin): Promise<void> {
+  async function take(arrival: Arrival, own: OwnFrame | undefined, origin: Origin, before?: Begun): Promise<void> {
     try {
-      const parsed = own === undefined ? parseFrame(arrival.bytes) : undefined;
+      const parsed = own === undefined ? (before?.parsed ?? parseFrame(arrival.bytes)) : undefined;
       const place: Place =
         own === undefined
           ? placeOf(parsed as ParsedFrame, arrival.seq)
@@ -160,7 +153,9 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (old !== undefined) repeated(old);
       else {
         const facts =
-          own === undefined ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin))) : ownFacts(core, own);
+          own === undefined
+            ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin, before?.verdict)))
+            : ownFacts(core, own);
         const offer = sequencer.offer(place, { facts, at: arrival.at });
         core.missed(offer.gaps);
         for (const placed of offer.ready) await deliver(placed);
@@ -181,7 +176,7 @@ export function createInbox(deps: InboxDeps): Inbox {
   /** Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. */
   async function repair(): Promise<void> {
     if (gapTimer !== undefined) return;
-    gapTimer = setTimeout(() => enqueue(endOfWait), gapWaitMs);
+    gapTimer = setTimeout(() => enqueue({ run: endOfWait }), gapWaitMs);
     unref(gapTimer);
     await readStored(core.memory.cursor ?? 0);
   }
@@ -228,15 +223,37 @@ export function createInbox(deps: InboxDeps): Inbox {
     core.dropped(new AppError("frame.gap", { count: "Some", sender: core.info.name }));
   }
 
-  async function takeLive(arrival: Arrival, own: OwnFrame | undefined): Promise<void> {
-    if (!persists()) return take({ bytes: arrival.bytes, subject: arrival.subject, seq: undefined, previous: undefined }, own, "live");
+  function takeLive(arrival: Arrival, own: OwnFrame | undefined, before: Begun | undefined): Promise<void> {
+    if (persists()) return takeNumbered(arrival, own, before);
+    return take({ bytes: arrival.bytes, subject: arrival.subject, seq: undefined, previous: undefined }, own, "live", before);
+  }
+
+  async function takeNumbered(arrival: Arrival, own: OwnFrame | undefined, before: Begun | undefined): Promise<void> {
     if (arrival.seq === undefined || arrival.previous === undefined) {
       core.dropped(new AppError("frame.misplaced", { expected: "the room's stream", observed: "a message without a sequence" }));
       return;
     }
     if (arrival.previous > received) await readStored(received);
     received = Math.max(received, arrival.seq);
-    await take(arrival, own, "live");
+    await take(arrival, own, "live", before);
+  }
+
+  /** A live frame in the queue. Read before its turn, it is still checked at its turn; what cannot be read is said then. */
+  function liveTask(arrival: Arrival, own: OwnFrame | undefined): Task {
+    let before: Begun | undefined;
+    return {
+      run: () => takeLive(arrival, own, before),
+      begin() {
+        if (own !== undefined) return;
+        try {
+          const parsed = parseFrame(arrival.bytes);
+          const old = sequencer.isOld(placeOf(parsed, persists() ? arrival.seq : undefined));
+          before = { parsed, verdict: old === undefined ? deps.opener.begin(parsed) : undefined };
+        } catch {
+          before = undefined;
+        }
+      },
+    };
   }
 
   /** What an explicit `start` or `last` shows: history as it is, whatever was delivered before. */
@@ -302,7 +319,7 @@ export function createInbox(deps: InboxDeps): Inbox {
       failed = false;
       handlers.add(attached);
       await new Promise<void>((resolve, reject) => {
-        enqueue(async () => {
+        const run = async () => {
           try {
             if (first) await start(attached, since);
             resolve();
@@ -310,21 +327,22 @@ export function createInbox(deps: InboxDeps): Inbox {
             handlers.delete(attached);
             reject(error instanceof Error ? error : new Error(String(error)));
           }
-        });
+        };
+        enqueue({ run });
       });
       return {
         done,
         async close() {
           handlers.delete(attached);
-          if (handlers.size === 0) tasks.length = 0;
-          await running;
+          if (handlers.size === 0) tasks.clear();
+          await tasks.running;
           await core.save();
           settle();
         },
       };
     },
-    arrive: (arrival, own) => enqueue(() => takeLive(arrival, own)),
-    reconnected: () => enqueue(() => (persists() ? readStored(received) : undefined)),
+    arrive: (arrival, own) => enqueue(liveTask(arrival, own)),
+    reconnected: () => enqueue({ run: () => (persists() ? readStored(received) : undefined) }),
     overlap(on) {
       overlapping = on;
     },
@@ -333,7 +351,7 @@ export function createInbox(deps: InboxDeps): Inbox {
       stopEpochs();
       clearTimeout(gapTimer);
       end(undefined);
-      await running;
+      await tasks.running;
     },
   };
 }

@@ -6,6 +6,14 @@ export { createClient, type AlthingClient, type ClientEvents, type ClientOptions
 export type { RoomHandler, RoomSubscription, Since } from "./inbox.ts";
 export { claimInstance, fetchHealth, joinInstance, type NewcomerOptions } from "./open-instance.ts";
 export type { Sent } from "./outbox.ts";
+export {
+  createPackagesClient,
+  type EndpointAnswer,
+  type EndpointCall,
+  type PackageFiles,
+  type PackagesClient,
+  type PackagesClientOptions,
+} from "./packages.ts";
 export type { Member } from "./room-directory.ts";
 export type { BlobLink, ControlEvent, EpochEvent, MessageEvent, RoomEvent } from "./room-events.ts";
 export type { HistoryOptions, RoomHandle, SendOptions } from "./room-handle.ts";

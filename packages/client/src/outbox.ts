@@ -8,7 +8,7 @@
 import { AppError, limits, type BlobHash } from "@althing/contract";
 import { createFrameSealer, toBase64url, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
-import { pause, unref, type BusLink } from "./bus-link.ts";
+import { pause, unref, yieldTurn, type BusLink } from "./bus-link.ts";
 import { readHistoryPages } from "./history-pages.ts";
 import { encodePayload, type Payload } from "./payload.ts";
 import { newMessageId } from "./message-id.ts";
@@ -69,6 +69,8 @@ interface Item extends Outgoing {
   readonly resolve: (sent: Sent) => void;
   readonly reject: (error: unknown) => void;
   bytes?: Uint8Array<ArrayBuffer>;
+  /** Under which it is under way. */
+  key?: number | string;
   own?: OwnFrame;
   sentMs: number;
   attempts: number;
@@ -89,7 +91,7 @@ const giveUpMs = 30_000;
 export function createOutbox(deps: OutboxDeps): Outbox {
   const { core, wire } = deps;
   const queue: Item[] = [];
-  const underWay = new Map<bigint | string, Item>();
+  const underWay = new Map<number | string, Item>();
   let sealer: ReturnType<typeof createFrameSealer> | undefined;
   let sealerEpoch = -1;
   let streamKey = "";
@@ -103,14 +105,14 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let closed: AppError | undefined;
 
   const persists = () => core.policy.persist;
-  /** The last eight bytes where they are signature or authentication tag, as good as random; else the whole frame. */
+  /** From the last seven bytes where they are signature or authentication tag, as good as random; else the whole frame. */
   const keyOf = (bytes: Uint8Array) => (core.policy.sign || core.policy.encrypt ? tailOf(bytes) : toBase64url(bytes));
   const room = () =>
     new Promise<void>((resolve) => {
       wake = resolve;
     });
   const settleOne = (item: Item, error: unknown, seq?: number) => {
-    if (item.bytes !== undefined) underWay.delete(keyOf(item.bytes));
+    if (item.key !== undefined) underWay.delete(item.key);
     if (error === undefined) {
       const node = deps.bus.current?.session.node;
       item.resolve({ id: item.id, ...(seq === undefined ? {} : { seq }), ...(node === undefined ? {} : { node }) });
@@ -119,7 +121,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       sealer = undefined;
       item.reject(error);
     }
-    if (underWay.size === 0) clearInterval(watchdog);
     wake?.();
     wake = undefined;
   };
@@ -187,7 +188,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         const pending = item === undefined ? undefined : launch(item);
         if (pending !== undefined) await pending;
         // Without an await between them, frames leave in few large writes; now and then the loop lets echoes in.
-        else if ((launched += 1) % burstMax === 0) await pause(0);
+        else if ((launched += 1) % burstMax === 0) await yieldTurn();
       }
     } catch (error) {
       for (const item of queue.splice(0)) settleOne(item, error);
@@ -226,10 +227,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
   function publish(item: Item, bytes: Uint8Array<ArrayBuffer>): void {
     item.bytes = bytes;
-    underWay.set(keyOf(bytes), item);
-    if (underWay.size === 1) startWatchdog();
+    item.key = keyOf(bytes);
+    underWay.set(item.key, item);
     transmit(item);
-    if (!persists()) void flushAll();
+    if (persists()) startWatchdog();
+    else if (!flushing) void flushAll();
   }
 
   function transmit(item: Item): void {
@@ -244,7 +246,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
   /** One flush at a time confirms all that were published before it. */
   async function flushAll(): Promise<void> {
-    if (flushing) return;
     flushing = true;
     try {
       while (underWay.size > 0 && settling === undefined) {
@@ -261,20 +262,27 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     }
   }
 
+  /** Looks until nothing is under way. One timer for all that is sent meanwhile: a timer a frame costs more than the look. */
   function startWatchdog(): void {
-    clearInterval(watchdog);
+    if (watchdog !== undefined) return;
     watchdog = setInterval(() => {
       const oldest = underWay.values().next().value;
-      if (oldest !== undefined && persists() && performance.now() - oldest.sentMs > limits.echoTimeoutMs) settle();
+      if (oldest === undefined) stopWatchdog();
+      else if (performance.now() - oldest.sentMs > limits.echoTimeoutMs) settle();
     }, limits.echoTimeoutMs / 4);
     unref(watchdog);
+  }
+
+  function stopWatchdog(): void {
+    clearInterval(watchdog);
+    watchdog = undefined;
   }
 
   function settle(): void {
     if (underWay.size === 0 || closed !== undefined) return;
     settling ??= settleAll().finally(() => {
       settling = undefined;
-      if (!persists() && underWay.size > 0) void flushAll();
+      if (!persists() && underWay.size > 0 && !flushing) void flushAll();
     });
   }
 
@@ -341,7 +349,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     echoed(arrival) {
       if (underWay.size === 0 || arrival.bytes.length < 8) return undefined;
       const item = underWay.get(keyOf(arrival.bytes));
-      if (item?.bytes?.length !== arrival.bytes.length) return undefined;
+      if (item?.bytes === undefined || !endAlike(item.bytes, arrival.bytes)) return undefined;
       if (persists() && arrival.seq !== undefined) {
         if (underWay.values().next().value === item) floorSeq = Math.max(floorSeq, arrival.seq);
         settleOne(item, undefined, arrival.seq);
@@ -352,7 +360,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     refused: () => void setTimeout(settle, 25),
     close(error) {
       closed = error;
-      clearInterval(watchdog);
+      stopWatchdog();
       for (const item of [...queue.splice(0), ...underWay.values()]) settleOne(item, error);
     },
   };
@@ -363,6 +371,18 @@ function isFinal(error: unknown): boolean {
   return error instanceof AppError && !isPassing(error) && error.code !== "nats.unavailable" && error.code !== "client.bad_answer";
 }
 
-function tailOf(bytes: Uint8Array): bigint {
-  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 8, 8).getBigUint64(0);
+/** 53 of the last 56 bits: what a number holds. */
+function tailOf(bytes: Uint8Array): number {
+  const end = bytes.length;
+  const low = ((at(bytes, end - 4) << 24) | (at(bytes, end - 3) << 16) | (at(bytes, end - 2) << 8) | at(bytes, end - 1)) >>> 0;
+  return (((at(bytes, end - 7) & 0x1f) << 16) | (at(bytes, end - 6) << 8) | at(bytes, end - 5)) * 2 ** 32 + low;
+}
+
+const at = (bytes: Uint8Array, index: number): number => bytes[index] ?? 0;
+
+/** Equally long, and the same in the last 32 bytes. Whoever copies the end of a frame onto junk gains nothing: what is handed out is the own frame. */
+function endAlike(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = Math.max(a.length - 32, 0); index < a.length; index += 1) if (a[index] !== b[index]) return false;
+  return true;
 }

@@ -5,31 +5,38 @@
  * forgery. Bounded: of the oldest messages the author is forgotten, and then only moderators can redact them.
  */
 import { AppError, type EndpointId } from "@althing/contract";
+import type { MaybePromise } from "@althing/crypto";
 import type { RoomCore } from "./room-core.ts";
 import type { RoomEvent } from "./room-events.ts";
 
 export interface Redactions {
   /** Notes authors; @throws {frame.forged} a redaction by somebody who may not */
-  admits(event: RoomEvent): Promise<boolean>;
+  admits(event: RoomEvent): MaybePromise<boolean>;
 }
 
-const authorsMax = 20_000;
+/** The newest so many are remembered, and up to as many before them. */
+const authorsMax = 10_000;
 
 export function createRedactions(core: RoomCore): Redactions {
-  const authors = new Map<string, EndpointId>();
+  // Two maps that take turns: deleting the oldest of one map for every message would have it search its beginning each time.
+  let authors = new Map<string, EndpointId>();
+  let before = new Map<string, EndpointId>();
+  const authorOf = (id: string) => authors.get(id) ?? before.get(id);
+  const note = ({ id, sender }: RoomEvent & { kind: "message" }) => {
+    // The first with an id keeps it: somebody else's message under the same id must not make its sender the author.
+    if (authorOf(id) !== undefined) return;
+    if (authors.size >= authorsMax) [before, authors] = [authors, new Map<string, EndpointId>()];
+    authors.set(id, sender);
+  };
+  const check = async (event: RoomEvent & { kind: "control" }): Promise<boolean> => {
+    if (await mayModerate(core, event.sender, event.epoch ?? 0)) return true;
+    throw new AppError("frame.forged", { detail: "a redaction by somebody who may not redact this message" });
+  };
   return {
-    async admits(event) {
-      if (event.kind === "message") {
-        // The first with an id keeps it: somebody else's message under the same id must not make its sender the author.
-        if (!authors.has(event.id)) authors.set(event.id, event.sender);
-        if (authors.size > authorsMax) {
-          const oldest = authors.keys().next().value;
-          if (oldest !== undefined) authors.delete(oldest);
-        }
-      }
-      if (event.kind !== "control" || event.target === undefined) return true;
-      if (authors.get(event.target) === event.sender || (await mayModerate(core, event.sender, event.epoch ?? 0))) return true;
-      throw new AppError("frame.forged", { detail: "a redaction by somebody who may not redact this message" });
+    admits(event) {
+      if (event.kind === "message") note(event);
+      const free = event.kind !== "control" || event.target === undefined || authorOf(event.target) === event.sender;
+      return free || check(event);
     },
   };
 }

@@ -1,7 +1,17 @@
 /** What a server may say of a room that it calls plain, and of rooms and members without end. */
-import { AppError, type EndpointId, type Room, type RoomId, type RoomMember, type RoomName, type RouteName } from "@althing/contract";
+import {
+  AppError,
+  limits,
+  type EndpointId,
+  type Room,
+  type RoomId,
+  type RoomMember,
+  type RoomName,
+  type RouteName,
+} from "@althing/contract";
 import { encodeInvite, identityFromPhrase, newRecoveryPhrase, type Identity } from "@althing/crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encryptedRoom } from "../test/encrypted-room.ts";
 import type { Api } from "./api.ts";
 import { createPins } from "./pins.ts";
 import { createDirectory } from "./room-directory.ts";
@@ -123,5 +133,22 @@ describe("a list without end", () => {
     );
     await expect(directory.list()).rejects.toEqual(bad);
     expect(asked).toBeLessThan(10);
+  });
+});
+
+describe("the age of a key", () => {
+  const weekMs = limits.epochMaxAgeSeconds * 1_000;
+  const minuteMs = 60_000;
+  it.each([
+    ["of the very moment", 0, false],
+    ["of a week less a minute", weekMs - minuteMs, false],
+    ["of more than a week", weekMs + minuteMs, true],
+    ["dated a little ahead, as clocks differ", -4 * minuteMs, false],
+    ["dated further ahead than clocks differ", -6 * minuteMs, true],
+    ["dated into the next century", -100 * 365 * 24 * 60 * minuteMs, true],
+  ])("%s: is it due for renewal?", async (_what, ageMs, due) => {
+    const now = Date.now();
+    const core = await (await encryptedRoom(ada, bob, now - ageMs)).open(() => now);
+    expect(core.rekeyDue).toBe(due);
   });
 });

@@ -20,6 +20,7 @@ export interface RoomCoreDeps {
   readonly identity: Identity;
   readonly pins: Pins;
   readonly state: ClientState;
+  /** Milliseconds since 1970: dates epoch records, and judges their age. */
   readonly now: () => number;
   readonly warn: (warning: ClientWarning) => void;
   /** Older knowledge of a room is renewed before anything is sent, because a server may keep its notices back. */
@@ -60,6 +61,8 @@ export interface RoomCore {
   missed(gaps: readonly Gap[]): void;
 }
 
+/** How far ahead a record's time may be: more than clocks of members differ whose signed requests one hub takes. */
+const epochAheadMaxMs = 5 * 60 * 1_000;
 /** What a person has to look at before anything more is sent. */
 const stopping = /^(?:epoch\.(?:forged|forked|rolled_back)|pin\.)/;
 
@@ -190,10 +193,10 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
       return stale || performance.now() - readAtMs > deps.roomFreshMs;
     },
     get rekeyDue() {
-      const top = book.top;
+      const { top } = book;
       if (top === undefined) return false;
-      const ageSeconds = (deps.now() - Date.parse(top.record.at)) / 1000;
-      return info.rekeyNeeded || goneOf(info, top).size > 0 || ageSeconds > limits.epochMaxAgeSeconds || frames >= limits.epochMaxMessages;
+      const due = info.rekeyNeeded || frames >= limits.epochMaxMessages || isAged(top, deps.now());
+      return due || info.gone.some((endpoint) => top.members.has(endpoint));
     },
     get stopped() {
       return stopped;
@@ -294,6 +297,14 @@ function warnFirstSight(deps: RoomCoreDeps, room: Room): void {
     room: room.id,
     message: `${room.name} is seen for the first time here, and nobody known from before vouches for it: compare a safety number with another member.`,
   });
+}
+
+/**
+ * Must the key be renewed for its age? A record's time is its maker's word: one from further ahead than clocks differ says nothing about the age, and
+ * would put renewal off for as long as the maker likes. So such a key is renewed at once. It is not refused: then one member could end the room for all.
+ */
+function isAged({ atMs }: VerifiedEpoch, nowMs: number): boolean {
+  return nowMs - atMs > limits.epochMaxAgeSeconds * 1_000 || atMs - nowMs > epochAheadMaxMs;
 }
 
 /** Endpoints that the server says are gone, and that the record still names. */

@@ -5,7 +5,17 @@
  * verified and its content opened. What does not pass is an error to count, never an event (docs/architecture/client.md, "Receiving").
  */
 import { AppError, hasCode, type EndpointId, type Handle, type PublicIdentity, type RoomRole, type SignPub } from "@althing/contract";
-import { openFrame, toBase64url, verify, type EpochKey, type OpenFrame, type ParsedFrame } from "@althing/crypto";
+import {
+  chain,
+  openFrame,
+  verify,
+  verifyFrameApart,
+  type EpochKey,
+  type FrameVerdict,
+  type MaybePromise,
+  type OpenFrame,
+  type ParsedFrame,
+} from "@althing/crypto";
 import type { VerifiedEpoch } from "./epoch-book.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import type { RoomCore } from "./room-core.ts";
@@ -23,8 +33,13 @@ export interface Opened {
 export type Origin = "live" | "stored";
 
 export interface RoomOpener {
-  /** @throws {epoch.no_key} {frame.forged} {frame.misplaced} {frame.malformed} {epoch.forked} {epoch.rolled_back} */
-  open(parsed: ParsedFrame, origin: Origin): Promise<Opened>;
+  /**
+   * @param verdict of {@link begin}, for this frame
+   * @throws {epoch.no_key} {frame.forged} {frame.misplaced} {frame.malformed} {epoch.forked} {epoch.rolled_back}
+   */
+  open(parsed: ParsedFrame, origin: Origin, verdict?: FrameVerdict): MaybePromise<Opened>;
+  /** Has the signature verified on another thread, if the sender's key is at hand; all other checks wait for the frame's turn. */
+  begin(parsed: ParsedFrame): FrameVerdict | undefined;
 }
 
 interface Sender {
@@ -39,7 +54,7 @@ interface Context {
 }
 
 export function placeOf(parsed: ParsedFrame, seq: number | undefined): Place {
-  return { key: `${parsed.sender}/${toBase64url(parsed.stream)}`, epoch: parsed.epoch, counter: parsed.counter, seq };
+  return { key: parsed.streamName, epoch: parsed.epoch, counter: parsed.counter, seq };
 }
 
 export function createRoomOpener(core: RoomCore, identityOf: (who: EndpointId) => Promise<PublicIdentity>): RoomOpener {
@@ -56,23 +71,31 @@ export function createRoomOpener(core: RoomCore, identityOf: (who: EndpointId) =
     return context;
   }
 
-  async function openEncrypted(parsed: ParsedFrame, origin: Origin): Promise<Opened> {
+  /** Without a promise where the epoch is known, the newest, and the platform's cryptography synchronous: the way of nearly every frame. */
+  function openEncrypted(parsed: ParsedFrame, origin: Origin, verdict?: FrameVerdict): MaybePromise<Opened> {
     if (parsed.epoch < 1) throw new AppError("frame.forged", { detail: "it is not encrypted, the room is" });
-    const { verified, key } = await contextOf(parsed);
-    const sender = verified.members.get(parsed.sender);
-    if (sender === undefined) throw new AppError("frame.forged", { detail: `its sender is no member in epoch ${parsed.epoch}` });
-    await checkRemoval(core, parsed, origin);
-    if (parsed.epochHash !== verified.hash) throw await divergence(core, parsed, sender.signPub);
-    return finish(
-      await openFrame(parsed, {
-        room: core.id,
-        subject: core.info.subjects.subscribe,
-        policy: verified.record.policy,
-        senderSignPub: sender.signPub,
-        epochKey: key,
-      }),
-      sender,
-    );
+    return chain(contexts.get(parsed.epoch) ?? contextOf(parsed), (context) => {
+      const sender = context.verified.members.get(parsed.sender);
+      if (sender === undefined) throw new AppError("frame.forged", { detail: `its sender is no member in epoch ${parsed.epoch}` });
+      return chain(checkRemoval(core, parsed, origin), () => openIn(context, parsed, sender, verdict));
+    });
+  }
+
+  function openIn({ verified, key }: Context, parsed: ParsedFrame, sender: Sender, verdict?: FrameVerdict): MaybePromise<Opened> {
+    if (parsed.epochHash !== verified.hash) {
+      return divergence(core, parsed, sender.signPub).then((error) => {
+        throw error;
+      });
+    }
+    const opened = openFrame(parsed, {
+      room: core.id,
+      subject: core.info.subjects.subscribe,
+      policy: verified.record.policy,
+      senderSignPub: sender.signPub,
+      epochKey: key,
+      verdict,
+    });
+    return chain(opened, (frame) => finish(frame, sender));
   }
 
   async function openPlain(parsed: ParsedFrame, origin: Origin): Promise<Opened> {
@@ -105,9 +128,16 @@ export function createRoomOpener(core: RoomCore, identityOf: (who: EndpointId) =
   }
 
   return {
-    async open(parsed, origin) {
+    open(parsed, origin, verdict) {
       checkPlace(core, parsed);
-      return core.info.policy.encrypt || core.book.top !== undefined ? openEncrypted(parsed, origin) : openPlain(parsed, origin);
+      const encrypted = core.info.policy.encrypt || core.book.top !== undefined;
+      return encrypted ? openEncrypted(parsed, origin, verdict) : openPlain(parsed, origin);
+    },
+    begin(parsed) {
+      const context = contexts.get(parsed.epoch);
+      const sender = context?.verified.members.get(parsed.sender);
+      const fits = parsed.room === core.id && parsed.epochHash === context?.verified.hash;
+      return sender !== undefined && fits ? verifyFrameApart(parsed, sender.signPub) : undefined;
     },
   };
 }
@@ -130,20 +160,20 @@ async function keyOf(core: RoomCore, { record, members }: VerifiedEpoch): Promis
 }
 
 function finish(frame: OpenFrame, sender: Sender): Opened {
-  return { frame, payload: decodePayload(new Uint8Array(frame.payload)), handle: sender.handle, role: sender.role };
+  return { frame, payload: decodePayload(frame.payload), handle: sender.handle, role: sender.role };
 }
 
 /**
  * Those who were removed are not heard under an old epoch: live, as soon as the newest record lacks them; from history, as soon as a frame of an
  * epoch without them was delivered, because up to there the order is the order in which members spoke.
  */
-async function checkRemoval(core: RoomCore, parsed: ParsedFrame, origin: Origin): Promise<void> {
+function checkRemoval(core: RoomCore, parsed: ParsedFrame, origin: Origin): MaybePromise<void> {
   const since = origin === "live" ? core.memory.epoch : core.memory.receiveEpoch;
-  if (since <= parsed.epoch) return;
-  const newer = since === core.memory.epoch ? core.book.top : await core.book.at(since);
-  if (newer !== undefined && !newer.members.has(parsed.sender)) {
+  if (since <= parsed.epoch) return undefined;
+  return chain(since === core.memory.epoch ? core.book.top : core.book.at(since), (newer) => {
+    if (newer === undefined || newer.members.has(parsed.sender)) return;
     throw new AppError("frame.forged", { detail: `its sender was removed by epoch ${newer.record.epoch}` });
-  }
+  });
 }
 
 /** A frame of an epoch that the server does not show: either junk, or proof that the server hides a record. */

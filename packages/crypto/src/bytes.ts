@@ -108,10 +108,7 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
 
 /** Compares in a time that depends on the lengths only. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  let difference = 0;
-  for (let index = 0; index < a.length; index++) difference |= (a[index] as number) ^ (b[index] as number);
-  return difference === 0;
+  return a.length === b.length && primitives.sameBytes(a, b);
 }
 
 export function randomBytes(lengthBytes: number): Bytes {

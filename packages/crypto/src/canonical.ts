@@ -81,6 +81,32 @@ export function encodeCbor(value: CborValue): Bytes {
   }
 }
 
+/** What stands before the bytes of an item (RFC 8949 §3), in its shortest form. @param value below 2^32: a length, or an integer that is all of the item */
+export function cborHead(major: 0 | 2 | 3, value: number): Bytes {
+  const type = major << 5;
+  if (value < 24) return Uint8Array.of(type | value);
+  if (value < 0x100) return Uint8Array.of(type | 24, value);
+  if (value < 0x1_0000) return Uint8Array.of(type | 25, value >> 8, value);
+  return Uint8Array.of(type | 26, value >> 24, value >> 16, value >> 8, value);
+}
+
+/** Length of the head of an integer, byte string or text, by its first byte; 9 for all that {@link cborHead} does not write. */
+export function cborHeadBytes(first: number): number {
+  const kind = first & 0x1f;
+  return kind < 24 ? 1 : kind === 24 ? 2 : kind === 25 ? 3 : kind === 26 ? 5 : 9;
+}
+
+/** Reads what {@link cborHead} writes. @returns −1 for any other bytes, in particular a form that is not the shortest, and for bytes that end before */
+export function cborNumberAt(bytes: Uint8Array, at: number, major: 0 | 2 | 3): number {
+  const first = bytes[at] ?? 0xff;
+  const size = cborHeadBytes(first);
+  if (first >> 5 !== major || size === 9 || at + size > bytes.length) return -1;
+  if (size === 1) return first & 0x1f;
+  let value = 0;
+  for (let index = 1; index < size; index++) value = value * 256 + (bytes[at + index] ?? 0);
+  return value < (size === 2 ? 24 : size === 3 ? 0x100 : 0x1_0000) ? -1 : value;
+}
+
 /**
  * @param maxBytes refuse more without reading it
  * @throws {request.malformed} anything but the deterministic encoding of one value of the subset

@@ -6,16 +6,16 @@
  * (sender, stream, counter) over all epochs.
  */
 import { AppError, limits, type RoomId, type RoomPolicy } from "@althing/contract";
-import { concat, randomBytes, type Bytes } from "./bytes.ts";
-import { encodeCbor } from "./canonical.ts";
+import { randomBytes, toBase64url, type Bytes } from "./bytes.ts";
+import { cborHead } from "./canonical.ts";
 import {
   contentKeyOf,
   encodeFrameHeader,
+  encodeFrameStart,
   mustBeSigned,
   nonceOf,
   streamMaxFrames,
   type BlobReference,
-  type FrameHeader,
   type FrameType,
 } from "./frame.ts";
 import type { Identity } from "./identity.ts";
@@ -55,49 +55,65 @@ export interface FrameSealer {
 }
 
 const nullItem = Uint8Array.of(0xf6);
+const sigBytes = 64;
+const sigHead = cborHead(2, sigBytes);
 
 export function createFrameSealer(options: FrameSealerOptions): FrameSealer {
   const { identity, room, subject, policy } = options;
   const stream = options.stream === undefined ? randomBytes(16) : new Uint8Array(options.stream);
   if (stream.length !== 16) throw new TypeError("a stream id has 16 bytes");
   const maxFrames = Math.min(options.maxFrames ?? streamMaxFrames, streamMaxFrames);
+  const place = { sender: identity.endpoint, stream, streamName: `${identity.endpoint}/${toBase64url(stream)}` };
+  const starts = new Map<FrameType, Bytes>();
   let epoch = options.epoch;
   let counter = 0;
 
-  function takeHeader(frame: FrameToSeal): FrameHeader {
-    if (policy.encrypt && epoch === null) throw new AppError("epoch.no_key", { epoch: 0, room });
-    if (counter >= maxFrames) throw new AppError("frame.exhausted", { limit: maxFrames });
-    const place = policy.encrypt && epoch !== null ? { epoch: epoch.epoch, epochHash: epoch.recordHash } : { epoch: 0, epochHash: null };
-    const { type, id, blob } = frame;
-    return {
-      type,
-      room,
-      subject,
-      ...place,
-      sender: identity.endpoint,
-      stream,
-      counter: counter++,
-      id,
-      ...(blob === undefined ? {} : { blob }),
-    };
+  /** What frames of a type begin with in this epoch. */
+  function startOf(type: FrameType): Bytes {
+    let start = starts.get(type);
+    if (start === undefined) {
+      const place = policy.encrypt && epoch !== null ? { epoch: epoch.epoch, epochHash: epoch.recordHash } : { epoch: 0, epochHash: null };
+      start = encodeFrameStart({ type, room, subject, ...place, sender: identity.endpoint, stream });
+      starts.set(type, start);
+    }
+    return start;
   }
 
-  function finish(header: FrameHeader, signed: Bytes): MaybePromise<Bytes> {
-    if (!mustBeSigned(header.type, policy)) return concat(signed, nullItem);
-    return chain(identity.sign("frame", signed), (sig) => concat(signed, Uint8Array.of(0x58, 64), sig));
+  function takeCounter(): number {
+    if (policy.encrypt && epoch === null) throw new AppError("epoch.no_key", { epoch: 0, room });
+    if (counter >= maxFrames) throw new AppError("frame.exhausted", { limit: maxFrames });
+    return counter++;
+  }
+
+  /** The whole frame in one piece of memory: what is signed is a view of it. */
+  function finish(type: FrameType, aad: Bytes, sealed: Uint8Array): MaybePromise<Bytes> {
+    const head = cborHead(2, sealed.length);
+    const isSigned = mustBeSigned(type, policy);
+    const signedEnd = aad.length + head.length + sealed.length;
+    const bytes = new Uint8Array(signedEnd + (isSigned ? sigHead.length + sigBytes : nullItem.length));
+    bytes.set(aad);
+    bytes.set(head, aad.length);
+    bytes.set(sealed, aad.length + head.length);
+    bytes.set(isSigned ? sigHead : nullItem, signedEnd);
+    if (!isSigned) return bytes;
+    return chain(identity.sign("frame", bytes.subarray(0, signedEnd)), (sig) => {
+      bytes.set(sig, signedEnd + sigHead.length);
+      return bytes;
+    });
   }
 
   return {
     seal(frame) {
       if (frame.payload.length > limits.frameMaxBytes) throw new AppError("frame.too_large", { limit: limits.frameMaxBytes });
-      const header = takeHeader(frame);
-      const aad = encodeFrameHeader(header);
+      const { type, id, blob } = frame;
       const key = epoch;
+      const taken = takeCounter();
+      const aad = encodeFrameHeader(startOf(type), { counter: taken, id, ...(blob === undefined ? {} : { blob }) });
       const content =
         key === null || !policy.encrypt
           ? frame.payload
-          : chain(contentKeyOf(key, identity.endpoint, stream), (aead) => aead.seal(nonceOf(header.counter), aad, frame.payload));
-      const bytes = chain(content, (sealed) => finish(header, concat(aad, encodeCbor(sealed))));
+          : chain(contentKeyOf(key, place), (aead) => aead.seal(nonceOf(taken), aad, frame.payload));
+      const bytes = chain(content, (sealed) => finish(type, aad, sealed));
       return chain(bytes, (whole) => {
         if (whole.length > limits.frameMaxBytes) throw new AppError("frame.too_large", { limit: limits.frameMaxBytes });
         return whole;
@@ -105,6 +121,7 @@ export function createFrameSealer(options: FrameSealerOptions): FrameSealer {
     },
     useEpoch(next) {
       epoch = next;
+      starts.clear();
     },
     stream,
     get counter() {

@@ -18,13 +18,14 @@ import {
 } from "@althing/contract";
 import * as primitives from "#primitives";
 import { concat, fromBase64url, fromHex, toBase64url, toHex, utf8, type Bytes } from "./bytes.ts";
-import { decodeCbor, encodeCbor, type CborValue } from "./canonical.ts";
+import { cborHead, decodeCbor, encodeCbor, type CborValue } from "./canonical.ts";
 import { endpointOf } from "./identity.ts";
+import { createKnownFrames } from "./known-frame.ts";
 import { createLru, type Lru } from "./lru.ts";
 import { chain, type MaybePromise } from "./maybe-promise.ts";
 import type { AeadKey } from "./primitives.ts";
 import type { EpochKey } from "./room-keys.ts";
-import { verify } from "./signing.ts";
+import { signedBytes, verify, verifyExactApart } from "./signing.ts";
 
 export const frameTypes = ["msg", "invite", "join", "leave", "kick", "ack", "receipt", "redact"] as const;
 export type FrameType = (typeof frameTypes)[number];
@@ -64,13 +65,22 @@ export interface OpenFrame extends FrameHeader {
 }
 
 export interface ParsedFrame extends FrameHeader {
-  /** Ciphertext, or the payload in a room without encryption. */
-  readonly content: Bytes;
-  readonly sig: Bytes | null;
+  /** `<sender>/<stream in base64url>`. */
+  readonly streamName: string;
+  /** Ciphertext, or the payload in a room without encryption; may be a view of the frame's bytes. */
+  readonly content: Uint8Array;
+  readonly sig: Uint8Array | null;
   /** The frame's bytes before the content. */
   readonly aad: Uint8Array;
   /** The frame's bytes before the signature. */
   readonly signed: Uint8Array;
+}
+
+/** A signature that is verified apart from the rest, before the frame's turn. */
+export interface FrameVerdict {
+  readonly of: ParsedFrame;
+  readonly signPub: SignPub;
+  readonly good: Promise<boolean>;
 }
 
 export interface FrameContext {
@@ -80,14 +90,19 @@ export interface FrameContext {
   readonly senderSignPub: SignPub;
   /** Key of the epoch that the frame names; null in a room without encryption. */
   readonly epochKey: EpochKey | null;
+  /** Counts for the frame and the key that it is of, and for nothing else. */
+  readonly verdict?: FrameVerdict | undefined;
 }
 
 const itemCount = 13;
 const headerCount = itemCount - 2;
+const startCount = headerCount - 3;
+const nullItem = Uint8Array.of(0xf6);
 const noSalt = new Uint8Array(0);
 const contentLabel = utf8("althing/content/v1\0");
 /** Content keys by epoch key, so that they go when it goes; each holds the streams heard last. */
 const contentKeys = new WeakMap<EpochKey, Lru<string, AeadKey>>();
+const knownFrames = createKnownFrames(1_024);
 
 function malformed(detail: string, cause?: unknown): AppError {
   return new AppError("frame.malformed", { detail }, cause === undefined ? {} : { cause });
@@ -106,9 +121,9 @@ export function mustBeSigned(type: FrameType, policy: RoomPolicy): boolean {
   return policy.sign || type !== "msg";
 }
 
-/** The frame's bytes before its content. */
-export function encodeFrameHeader(header: FrameHeader): Bytes {
-  const bytes = encodeCbor([
+/** The frame's bytes before its counter: what frames of one stream, epoch and type begin with. */
+export function encodeFrameStart(header: Omit<FrameHeader, "counter" | "id" | "blob">): Bytes {
+  const start = encodeCbor([
     1,
     header.type,
     header.room,
@@ -117,18 +132,17 @@ export function encodeFrameHeader(header: FrameHeader): Bytes {
     header.epochHash === null ? null : fromBase64url(header.epochHash),
     fromBase64url(header.sender),
     header.stream,
-    header.counter,
-    header.id,
-    header.blob === undefined ? null : [fromHex(header.blob.hash), header.blob.bytes],
   ]);
-  // Array heads of up to 23 items are one byte: the header counts the two items that follow it.
-  bytes[0] = (bytes[0] as number) + (itemCount - headerCount);
-  return bytes;
+  // Array heads of up to 23 items are one byte: this one counts the items that follow it.
+  start[0] = (start[0] ?? 0) + (itemCount - startCount);
+  return start;
 }
 
-/** Bytes that CBOR puts before a byte string of this length. */
-function headBytes(length: number): number {
-  return length < 24 ? 1 : length < 256 ? 2 : length < 65_536 ? 3 : 5;
+/** The frame's bytes before its content. @param start of {@link encodeFrameStart} */
+export function encodeFrameHeader(start: Uint8Array, { counter, id, blob }: Pick<FrameHeader, "counter" | "id" | "blob">): Bytes {
+  const idBytes = utf8(id);
+  const reference = blob === undefined ? nullItem : encodeCbor([fromHex(blob.hash), blob.bytes]);
+  return concat(start, cborHead(0, counter), cborHead(3, idBytes.length), idBytes, reference);
 }
 
 function decodeBlob(value: CborValue | undefined): BlobReference | undefined {
@@ -170,6 +184,29 @@ function decodeHeader(items: readonly CborValue[]): FrameHeader {
 /** Reads the form; nothing is verified yet. @throws {frame.malformed} */
 export function parseFrame(bytes: Uint8Array): ParsedFrame {
   need(bytes.length <= limits.frameMaxBytes, `more than ${limits.frameMaxBytes} bytes`);
+  const known = knownFrames.read(bytes);
+  if (known === undefined) return parseAnyFrame(bytes);
+  const { header, aadEnd, signedEnd } = known;
+  return {
+    type: header.type,
+    room: header.room,
+    subject: header.subject,
+    epoch: header.epoch,
+    epochHash: header.epochHash,
+    sender: header.sender,
+    streamName: header.streamName,
+    stream: known.stream,
+    counter: known.counter,
+    id: known.id,
+    content: known.content,
+    sig: known.sig,
+    aad: bytes.subarray(0, aadEnd),
+    signed: bytes.subarray(0, signedEnd),
+  };
+}
+
+/** The long way, through the library. @throws {frame.malformed} */
+export function parseAnyFrame(bytes: Uint8Array): ParsedFrame {
   let items: CborValue;
   try {
     items = decodeCbor(bytes, limits.frameMaxBytes);
@@ -183,29 +220,32 @@ export function parseFrame(bytes: Uint8Array): ParsedFrame {
   const sig = list[headerCount + 1];
   need(content instanceof Uint8Array, "the content is no byte string");
   need(sig === null || (sig instanceof Uint8Array && sig.length === 64), "the signature has another form");
-  const signedEnd = bytes.length - (sig === null ? 1 : headBytes(64) + 64);
-  const aadEnd = signedEnd - content.length - headBytes(content.length);
+  const signedEnd = bytes.length - (sig === null ? 1 : cborHead(2, 64).length + 64);
+  const aadEnd = signedEnd - content.length - cborHead(2, content.length).length;
+  const { type, room, subject, epoch, epochHash, sender } = header;
+  const streamName = `${sender}/${toBase64url(header.stream)}`;
+  knownFrames.remember(bytes, { type, room, subject, epoch, epochHash, sender, streamName });
   return {
     ...header,
-    content: content as Bytes,
-    sig: sig as Bytes | null,
+    streamName,
+    content,
+    sig,
     aad: bytes.subarray(0, aadEnd),
     signed: bytes.subarray(0, signedEnd),
   };
 }
 
 /** The key of one sender's stream in one epoch; derived once and kept with the epoch key. */
-export function contentKeyOf(epochKey: EpochKey, sender: EndpointId, stream: Uint8Array): MaybePromise<AeadKey> {
+export function contentKeyOf(epochKey: EpochKey, place: Pick<ParsedFrame, "sender" | "stream" | "streamName">): MaybePromise<AeadKey> {
   let known = contentKeys.get(epochKey);
   if (known === undefined) contentKeys.set(epochKey, (known = createLru(256)));
   const cache = known;
-  const name = `${sender}.${toHex(stream)}`;
-  const cached = cache.get(name);
+  const cached = cache.get(place.streamName);
   if (cached !== undefined) return cached;
-  const info = concat(contentLabel, fromBase64url(sender), stream, fromBase64url(epochKey.recordHash));
+  const info = concat(contentLabel, fromBase64url(place.sender), place.stream, fromBase64url(epochKey.recordHash));
   const derived = chain(primitives.hkdfSha256(epochKey.key, noSalt, info, 32), (raw) => primitives.importAeadKey(raw));
   return chain(derived, (key) => {
-    cache.set(name, key);
+    cache.set(place.streamName, key);
     return key;
   });
 }
@@ -229,9 +269,19 @@ function checkPlace(parsed: ParsedFrame, context: FrameContext): void {
     throw forged(context.policy.encrypt ? "it is not encrypted" : "it is encrypted where nothing is");
 }
 
-/** Verifies the signature and the place alone; enough for rooms without encryption and for members who lost a key. */
-function checkSignature(parsed: ParsedFrame, context: FrameContext): MaybePromise<boolean> {
-  return parsed.sig === null ? true : verify("frame", context.senderSignPub, parsed.signed, parsed.sig);
+function checkSignature(parsed: ParsedFrame, { senderSignPub, verdict }: FrameContext): MaybePromise<boolean> {
+  if (parsed.sig === null) return true;
+  if (verdict?.of === parsed && verdict.signPub === senderSignPub) return verdict.good;
+  return verify("frame", senderSignPub, parsed.signed, parsed.sig);
+}
+
+/** Begins to verify a frame's signature on another thread; {@link openFrame} takes the verdict. @returns undefined when it has none */
+export function verifyFrameApart(parsed: ParsedFrame, signPub: SignPub): FrameVerdict | undefined {
+  if (parsed.sig === null) return undefined;
+  const good = verifyExactApart(signPub, signedBytes("frame", parsed.signed), parsed.sig);
+  // Whoever takes the verdict hears of a failure; a frame that is dropped before must not make it unheard.
+  good.catch(() => undefined);
+  return { of: parsed, signPub, good };
 }
 
 /**
@@ -249,13 +299,11 @@ export function openFrame(parsed: ParsedFrame, context: FrameContext): MaybeProm
 }
 
 function openContent(parsed: ParsedFrame, context: FrameContext): MaybePromise<Bytes> {
-  if (!context.policy.encrypt) return parsed.content;
+  if (!context.policy.encrypt) return new Uint8Array(parsed.content);
   const { epochKey } = context;
   if (epochKey === null) throw new AppError("epoch.no_key", { epoch: parsed.epoch, room: parsed.room });
   if (epochKey.epoch !== parsed.epoch || epochKey.recordHash !== parsed.epochHash) throw forged("it names another epoch record");
-  const opened = chain(contentKeyOf(epochKey, parsed.sender, parsed.stream), (key) =>
-    key.open(nonceOf(parsed.counter), parsed.aad, parsed.content),
-  );
+  const opened = chain(contentKeyOf(epochKey, parsed), (key) => key.open(nonceOf(parsed.counter), parsed.aad, parsed.content));
   return chain(opened, (payload) => {
     if (payload === undefined) throw forged("it does not decrypt");
     return payload;
@@ -263,6 +311,18 @@ function openContent(parsed: ParsedFrame, context: FrameContext): MaybePromise<B
 }
 
 function toOpenFrame(parsed: ParsedFrame, payload: Bytes): OpenFrame {
-  const { content: _content, sig, aad: _aad, signed: _signed, ...header } = parsed;
-  return { ...header, payload, authenticated: sig !== null };
+  return {
+    type: parsed.type,
+    room: parsed.room,
+    subject: parsed.subject,
+    epoch: parsed.epoch,
+    epochHash: parsed.epochHash,
+    sender: parsed.sender,
+    stream: parsed.stream,
+    counter: parsed.counter,
+    id: parsed.id,
+    ...(parsed.blob === undefined ? {} : { blob: parsed.blob }),
+    payload,
+    authenticated: parsed.sig !== null,
+  };
 }

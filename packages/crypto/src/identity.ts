@@ -9,6 +9,7 @@ import * as primitives from "#primitives";
 import { concat, fromBase64url, fromHex, toBase64url, toHex, utf8, type Bytes } from "./bytes.ts";
 import { importKexPub, importKexSeed, openWith } from "./hpke.ts";
 import { ed25519PrivatePrefix } from "./key-encoding.ts";
+import { createLru } from "./lru.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import { identitySeeds, type IdentitySeeds } from "./recovery-phrase.ts";
 import { signedBytes, verify } from "./signing.ts";
@@ -38,9 +39,14 @@ export interface IdentityKeys {
 
 const x25519BasePoint = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 9 : 0));
 
+/** Those asked for last: each frame asks for its sender's. */
+const endpoints = createLru<SignPub, EndpointId>(1_024);
+
 /** base64url(sha256(raw Ed25519 public key)). */
 export function endpointOf(signPub: SignPub): EndpointId {
-  return endpointOfRaw(fromHex(signPub));
+  let endpoint = endpoints.get(signPub);
+  if (endpoint === undefined) endpoints.set(signPub, (endpoint = endpointOfRaw(fromHex(signPub))));
+  return endpoint;
 }
 
 /** As {@link endpointOf}, of raw bytes. */

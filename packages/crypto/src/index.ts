@@ -1,7 +1,7 @@
 /** Public face: identities, request signatures, room keys and frames. */
 export * from "./blob.ts";
 export { concat, equalBytes, fromBase64url, fromHex, randomBytes, sha256, toBase64url, toHex, utf8, type Bytes } from "./bytes.ts";
-export { decodeCbor, encodeCbor, type CborValue } from "./canonical.ts";
+export { cborHead, cborHeadBytes, cborNumberAt, decodeCbor, encodeCbor, type CborValue } from "./canonical.ts";
 export { checkContentDigest, contentDigest, parseContentDigest, type BodyDigests, type DigestMember } from "./content-digest.ts";
 export {
   decodeEpoch,
@@ -20,10 +20,12 @@ export {
   openFrame,
   parseFrame,
   streamMaxFrames,
+  verifyFrameApart,
   type BlobReference,
   type FrameContext,
   type FrameHeader,
   type FrameType,
+  type FrameVerdict,
   type OpenFrame,
   type ParsedFrame,
 } from "./frame.ts";

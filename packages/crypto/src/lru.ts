@@ -12,18 +12,22 @@ export interface Lru<K, V> {
 
 export function createLru<K, V>(capacity: number): Lru<K, V> {
   const entries = new Map<K, V>();
+  /** Last in the map already: whoever asks for one key again and again moves nothing. */
+  let newest: K | undefined;
   return {
     get(key) {
       const value = entries.get(key);
-      if (value !== undefined) {
+      if (value !== undefined && key !== newest) {
         entries.delete(key);
         entries.set(key, value);
+        newest = key;
       }
       return value;
     },
     set(key, value) {
       entries.delete(key);
       entries.set(key, value);
+      newest = key;
       if (entries.size > capacity) entries.delete(entries.keys().next().value as K);
     },
     get size() {

@@ -13,6 +13,7 @@ import {
   hash,
   hkdfSync,
   sign,
+  timingSafeEqual,
   verify,
   type KeyObject,
 } from "node:crypto";
@@ -34,6 +35,8 @@ function publicKeyOf(prefix: Uint8Array, raw: Uint8Array): KeyObject {
   if (raw.length !== 32) throw new TypeError("a public key has 32 bytes");
   return createPublicKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "spki" });
 }
+
+export const sameBytes: (a: Uint8Array, b: Uint8Array) => boolean = timingSafeEqual;
 
 export function sha256Now(bytes: Uint8Array): Bytes {
   return plain(hash("sha256", bytes, "buffer"));

@@ -24,6 +24,12 @@ function pkcs8(prefix: Bytes, raw: Uint8Array): Bytes {
   return out;
 }
 
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = 0;
+  for (let index = 0; index < a.length; index++) difference |= (a[index] as number) ^ (b[index] as number);
+  return difference === 0;
+}
+
 export function sha256Now(bytes: Uint8Array): Bytes {
   return owned(nobleSha256(bytes));
 }

@@ -29,6 +29,8 @@ export interface AeadKey {
 }
 
 export interface Primitives {
+  /** In a time that does not depend on the content. @param b as long as `a` */
+  sameBytes(a: Uint8Array, b: Uint8Array): boolean;
   /** For content of any size. */
   sha256(bytes: Uint8Array): MaybePromise<Bytes>;
   sha512(bytes: Uint8Array): MaybePromise<Bytes>;
