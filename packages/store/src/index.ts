@@ -2,11 +2,14 @@
 export * from "./types.ts";
 export { openFolderObjects, type FolderObjectsOptions } from "./open-folder-objects.ts";
 export { openJetStreamClaims, type JetStreamClaimsOptions } from "./open-jetstream-claims.ts";
+export { openJetStreamObjects, type JetStreamObjectsOptions } from "./open-jetstream-objects.ts";
 export { openJetStreamStore, type JetStreamStoreOptions } from "./open-jetstream-store.ts";
 export { openMemoryClaims, type MemoryClaimsOptions } from "./open-memory-claims.ts";
 export { openMemoryObjects } from "./open-memory-objects.ts";
 export { openMemoryStore, type MemoryStoreOptions } from "./open-memory-store.ts";
+export { openS3Objects, type S3ObjectsOptions } from "./open-s3-objects.ts";
 export { openSqliteClaims, type SqliteClaimsOptions } from "./open-sqlite-claims.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
+export { retryConflicts } from "./retry-conflicts.ts";
 export type { Fsync } from "./sqlite-file.ts";
 export { storeLimits } from "./store-limits.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, ut
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { describeObjects, keyOf } from "../test/objects.contract.ts";
+import { describeObjects, flipped, keyOf } from "../test/objects.contract.ts";
 import { openFolderObjects } from "./open-folder-objects.ts";
 
 const place = async () => {
@@ -16,11 +16,15 @@ const place = async () => {
       readdirSync(path, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name)),
+    async damage(key: string) {
+      const file = join(path, key.slice(0, 2), key);
+      writeFileSync(file, flipped(readFileSync(file)));
+    },
     [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),
   };
 };
 
-describeObjects("folder", place);
+describeObjects("folder", true, place);
 
 const bytes = new Uint8Array([1, 2, 3, 4]);
 const key = keyOf(bytes);

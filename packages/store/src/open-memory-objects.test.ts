@@ -1,7 +1,7 @@
 import { describeObjects } from "../test/objects.contract.ts";
 import { openMemoryObjects } from "./open-memory-objects.ts";
 
-describeObjects("memory", async () => {
+describeObjects("memory", false, async () => {
   const keys = new Set<string>();
   const objects = openMemoryObjects();
   return {
@@ -18,6 +18,7 @@ describeObjects("memory", async () => {
       for (const key of keys) if (await objects.has(key)) there.push(key);
       return there;
     },
+    damage: () => Promise.reject(new Error("nothing outlives the store")),
     [Symbol.asyncDispose]: () => objects.close(),
   };
 });
