@@ -34,14 +34,12 @@ export interface Acl {
 }
 
 export interface AclOptions {
-  readonly index: AccessIndex;
+  readonly index: Pick<AccessIndex, "entries" | "revision">;
   readonly nats: BusConnection;
   readonly aclFile: string;
   readonly hubNkey: string;
   readonly clock: Clock;
   readonly log: BusLog;
-  /** How long one reload may take. */
-  readonly reloadTimeoutMs?: number;
 }
 
 const retryMs = 500;
@@ -64,8 +62,9 @@ export function createAcl(options: AclOptions): Acl {
   /** Grows when the server may have lost the list: it restarted, or was fenced. */
   let generation = 0;
 
+  const reloading = nats.system === undefined ? "account" : "system";
   const offStatus = nats.onStatus((status) => {
-    if (status.connection !== "system" || status.state === "reconnecting") return;
+    if (status.connection !== reloading || status.state === "reconnecting") return;
     generation++;
     live = false;
     if (status.state === "connected") void settle();
@@ -77,32 +76,22 @@ export function createAcl(options: AclOptions): Acl {
     await rename(staging, aclFile);
   }
 
-  async function reload(): Promise<void> {
-    if (!nats.connected()) throw new AppError("nats.unavailable", { detail: "there is no connection to it" });
-    const server = nats.system.info?.server_id ?? "";
-    let answer: { error?: { description?: string } };
-    try {
-      const message = await nats.system.request(`$SYS.REQ.SERVER.${server}.RELOAD`, "", { timeout: options.reloadTimeoutMs ?? 2_000 });
-      answer = message.json();
-    } catch (cause) {
-      throw new AppError("nats.unavailable", { detail: "the reload of the access list was not confirmed" }, { cause });
-    }
-    if (answer.error) throw new AppError("nats.acl_refused", { detail: answer.error.description ?? "no reason given" });
-  }
-
   async function putInForce(): Promise<void> {
     const of = generation;
     const revision = index.revision();
-    const next = aclConfig(options.hubNkey, index.entries(clock.now()));
+    const entries = index.entries(clock.now());
+    const next = aclConfig(options.hubNkey, entries);
     if (live && next === text) {
       inForce = Math.max(inForce, revision);
       return;
     }
     const started = performance.now();
     const before = text;
-    await write(next);
     try {
-      await reload();
+      await nats.reload(async (added) => {
+        await write(added.length === 0 ? next : aclConfig(options.hubNkey, [...entries, ...added]));
+        if (!nats.connected()) throw new AppError("nats.unavailable", { detail: "there is no connection to it" });
+      });
     } catch (error) {
       // Refused: the server kept the old list. Not confirmed: it may have either.
       if (hasCode(error, "nats.acl_refused")) await write(before);

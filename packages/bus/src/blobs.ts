@@ -13,7 +13,7 @@ import type { Collections } from "./collections.ts";
 import { isoTime, type BusLimits, type Clock } from "./environment.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
 import { countUpTo, everyRecord } from "./paging.ts";
-import { retryConflicts } from "./retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "./route-input.ts";
 
 export interface BlobPut extends Input<"blobs.put"> {

@@ -19,6 +19,7 @@ export {
   checkNatsVersion,
   connectBus,
   natsMinimum,
+  proveExternalAcl,
   type BusConnection,
   type BusConnectionOptions,
   type BusStatus,

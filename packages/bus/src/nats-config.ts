@@ -35,6 +35,8 @@ export interface NatsConfigInput {
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** A store in JetStream writes values larger than a frame. */
   readonly maxPayloadBytes?: number;
+  /** One line of comment on top. */
+  readonly comment?: string;
 }
 
 function checked(what: string, value: string, grammar: RegExp): string {
@@ -115,7 +117,8 @@ function accountsSection(input: NatsConfigInput): string[] {
  */
 export function natsConfig(input: NatsConfigInput): string {
   const sections = [listenSection(input), websocketSection(input), jetstreamSection(input), accountsSection(input)];
-  return `# Written by Althing at each start; changes are lost.\n${sections.map((lines) => lines.join("\n")).join("\n")}\n`;
+  const comment = checked("comment", input.comment ?? "Written by Althing at each start; changes are lost.", /^[ -~]{1,200}$/);
+  return `# ${comment}\n${sections.map((lines) => lines.join("\n")).join("\n")}\n`;
 }
 
 /** Permissions of one person, to be put into the entry of each of its sessions. Checked here, so that it may be kept and reused. */
@@ -129,6 +132,11 @@ export function aclEntry(nkey: string, inboxPattern: string, permissions: { publ
   const inbox = `"${checked("inbox", inboxPattern, inboxGrammar)}"`;
   const subscribe = permissions.subscribe === "" ? inbox : `${inbox},${permissions.subscribe}`;
   return `{nkey:${checked("session nkey", nkey, nkeyGrammar)},permissions:{publish:${permissions.publish},subscribe:{allow:[${subscribe}]}}}`;
+}
+
+/** A key that may connect and nothing else: that it is admitted shows that this list was read. */
+export function aclWitness(nkey: string): string {
+  return `{nkey:${checked("witness nkey", nkey, nkeyGrammar)},permissions:{publish:{deny:[">"]},subscribe:{deny:[">"]}}}`;
 }
 
 /** `acl.conf`: the hub, which may do everything in the account, and the entries made by `aclEntry`. */

@@ -1,12 +1,21 @@
 /**
- * The hub's two connections: account A, where rooms live, and the system account, through which the access list is reloaded.
+ * The hub's two connections: account A, where rooms live, and the system account, through which the access list is reloaded. A server that
+ * the operator runs may lack the second: then the list is reloaded by a signal (acl-reload.ts).
  *
  * Invariant: both reconnect for ever; a server too old is refused by name and reason before anything is asked of it. The hub has its own
  * keys here and no identity. See docs/architecture/nats-access.md.
  */
 import { AppError } from "@althing/contract";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { AuthorizationError, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
+import {
+  proveAclControl,
+  reloadBySignal,
+  reloadBySystem,
+  type AclReload,
+  type ConnectOnce,
+  type SignalReloadOptions,
+} from "./acl-reload.ts";
 import { nativeNkeyAuthenticator } from "./nkey-authenticator.ts";
 import type { NkeySeed } from "./nkey.ts";
 import { pinnedTls } from "./pinned-tls.ts";
@@ -22,10 +31,12 @@ export type BusStatus = {
 export interface BusConnection {
   /** Account A, all rights. */
   readonly account: NatsConnection;
-  /** System account: reload of this server. */
-  readonly system: NatsConnection;
+  /** System account: reload of this server. Only an operator's own server may be without. */
+  readonly system: NatsConnection | undefined;
   readonly serverVersion: string;
-  /** Both up? */
+  /** Puts an access list in force. */
+  readonly reload: AclReload;
+  /** All that there are up? */
   connected(): boolean;
   /** @returns a function that ends the subscription */
   onStatus(listener: (status: BusStatus) => void): () => void;
@@ -33,7 +44,7 @@ export interface BusConnection {
 }
 
 export interface BusConnectionOptions {
-  /** `nats://host:port` of this node's own server. */
+  /** `nats://host:port` of this node's server. */
   readonly url: string;
   readonly hubSeed: NkeySeed;
   readonly systemSeed: NkeySeed;
@@ -43,6 +54,10 @@ export interface BusConnectionOptions {
   readonly serverPath?: string;
   /** PEM file of the certificate that this node's server shows: the connection is encrypted, and to that certificate's holder alone. */
   readonly certFile?: string;
+  /** How long one reload of the access list may take. */
+  readonly reloadTimeoutMs?: number;
+  /** The operator runs the server: how its process is told to read its configuration again. */
+  readonly signalReload?: () => void;
 }
 
 /** @throws {nats.version} */
@@ -58,20 +73,26 @@ function reasonOf(cause: unknown): string {
   return "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
 }
 
+function common(options: BusConnectionOptions): ConnectionOptions {
+  return {
+    servers: options.url,
+    timeout: options.timeoutMs ?? 5_000,
+    ignoreClusterUpdates: true,
+    ...(options.certFile === undefined ? {} : { tls: pinnedTls(options.certFile) }),
+  };
+}
+
 async function open(options: BusConnectionOptions, seed: NkeySeed, name: string): Promise<NatsConnection> {
   try {
     return await connect({
-      servers: options.url,
+      ...common(options),
       name,
       authenticator: nativeNkeyAuthenticator(seed),
-      timeout: options.timeoutMs ?? 5_000,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 200,
       reconnectJitter: 50,
       ignoreAuthErrorAbort: true,
-      ignoreClusterUpdates: true,
       inboxPrefix: "_INBOX.hub",
-      ...(options.certFile === undefined ? {} : { tls: pinnedTls(options.certFile) }),
     });
   } catch (cause) {
     const { host } = new URL(options.url);
@@ -79,14 +100,56 @@ async function open(options: BusConnectionOptions, seed: NkeySeed, name: string)
   }
 }
 
+const isRefused = (error: unknown): boolean => error instanceof AppError && error.cause instanceof AuthorizationError;
+
+/** The system account of an operator's server may not know the hub. */
+async function openIfAdmitted(options: BusConnectionOptions, seed: NkeySeed, name: string): Promise<NatsConnection | undefined> {
+  try {
+    return await open(options, seed, name);
+  } catch (error) {
+    if (isRefused(error)) return undefined;
+    throw error;
+  }
+}
+
+function signalReloadOf(options: BusConnectionOptions, signal: () => void): SignalReloadOptions {
+  const connectOnce: ConnectOnce = (seed, timeoutMs) =>
+    connect({
+      ...common(options),
+      timeout: timeoutMs,
+      name: "hub-witness",
+      reconnect: false,
+      ...(seed === undefined ? {} : { authenticator: nativeNkeyAuthenticator(seed) }),
+    });
+  return { signal, connect: connectOnce, timeoutMs: options.reloadTimeoutMs ?? 2_000 };
+}
+
+/**
+ * Shows that the access list of an operator's server is this instance's to change. Comes before `connectBus`: afterwards no reading of the list
+ * is under way that could disturb a new connection.
+ * @param write puts the fence into the list's file, with these entries added
+ * @throws {nats.acl_unmanaged}
+ */
+export async function proveExternalAcl(
+  options: BusConnectionOptions & { readonly signalReload: () => void },
+  write: (added: readonly string[]) => Promise<void>,
+): Promise<void> {
+  await proveAclControl(signalReloadOf(options, options.signalReload), write);
+}
+
 /** @throws {nats.unavailable} {nats.version} */
 export async function connectBus(options: BusConnectionOptions): Promise<BusConnection> {
+  const { signalReload } = options;
   const account = await open(options, options.hubSeed, "hub");
   const serverVersion = account.info?.version ?? "0";
-  let system: NatsConnection;
+  let system: NatsConnection | undefined;
+  let reload: AclReload;
   try {
     checkNatsVersion(serverVersion, options.serverPath);
-    system = await open(options, options.systemSeed, "hub-system");
+    if (signalReload === undefined) system = await open(options, options.systemSeed, "hub-system");
+    else system = await openIfAdmitted(options, options.systemSeed, "hub-system");
+    if (system !== undefined) reload = reloadBySystem(system, options.reloadTimeoutMs ?? 2_000);
+    else reload = reloadBySignal(signalReloadOf(options, signalReload ?? (() => undefined)));
   } catch (error) {
     await account.close();
     throw error;
@@ -105,18 +168,19 @@ export async function connectBus(options: BusConnectionOptions): Promise<BusConn
     }
     tell("closed");
   };
-  const following = [follow("account", account), follow("system", system)];
+  const following = [follow("account", account), ...(system === undefined ? [] : [follow("system", system)])];
   return {
     account,
     system,
     serverVersion,
+    reload,
     connected: () => up.account && up.system,
     onStatus(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async close() {
-      await Promise.all([account.close(), system.close()]);
+      await Promise.all([account.close(), system?.close()]);
       await Promise.all(following);
     },
   };

@@ -14,7 +14,7 @@ import type { Chores } from "./chores.ts";
 import type { Collections } from "./collections.ts";
 import { isoTime, type Clock } from "./environment.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
-import { retryConflicts } from "./retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import { adminsKey, readAdmins } from "./user-rows.ts";
 
 export interface RevocationDeps {

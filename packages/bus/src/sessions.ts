@@ -16,7 +16,7 @@ import { isoTime, type BusConfig, type BusLimits, type Clock } from "./environme
 import type { KeyedLock } from "./keyed-lock.ts";
 import { nkeyBytes } from "./nkey.ts";
 import { everyRecord } from "./paging.ts";
-import { retryConflicts } from "./retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "./route-input.ts";
 import { freshCaller } from "./users.ts";
 

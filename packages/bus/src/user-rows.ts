@@ -9,7 +9,7 @@ import { endpointOf, verifyKeyCard } from "@althing/crypto";
 import type { Store, Write } from "@althing/store";
 import type { Collections } from "./collections.ts";
 import { isoTime, type Clock } from "./environment.ts";
-import { retryConflicts } from "./retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 
 export interface Newcomer {
   readonly signPub: SignPub;

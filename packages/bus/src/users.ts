@@ -14,7 +14,7 @@ import type { KeyedLock } from "./keyed-lock.ts";
 import { createNewcomers, type Newcomers } from "./newcomers.ts";
 import type { BusLimits } from "./environment.ts";
 import { revokeUser, type RevocationDeps } from "./revocation.ts";
-import { retryConflicts } from "./retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "./route-input.ts";
 import { addUser, checkKeyCard } from "./user-rows.ts";
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tempDir } from "@althing/testkit";
 import { describe, expect, test } from "vitest";
@@ -35,6 +35,32 @@ describe("althing.toml", () => {
     ] as const) {
       writeFileSync(join(dir.path, "althing.toml"), text);
       expect(() => loadConfig({ flags: {}, env: {}, cwd: dir.path }), text).toThrow(expect.objectContaining({ code }));
+    }
+  });
+
+  test("one of another user's is refused with its owner, in either folder; nobody asks root to trust it", async () => {
+    await using dir = await tempDir();
+    mkdirSync(join(dir.path, "d"));
+    const real = process.getuid;
+    for (const [place, flags] of [
+      ["althing.toml", {}],
+      ["d/althing.toml", { data: "d" }],
+    ] as const) {
+      const path = join(dir.path, place);
+      writeFileSync(path, "port = 9001\n");
+      // As root the file is given away; as anybody else the caller is another.
+      if (real?.() === 0) chownSync(path, 4_711, 4_711);
+      else process.getuid = () => 4_712;
+      try {
+        expect(() => loadConfig({ flags, env: {}, cwd: dir.path })).toThrow(
+          expect.objectContaining({ code: "config.invalid", message: expect.stringMatching(/owned by user \d+/) }),
+        );
+      } finally {
+        if (real !== undefined) process.getuid = real;
+      }
+      if (real?.() === 0) chownSync(path, 0, 0);
+      expect(loadConfig({ flags, env: {}, cwd: dir.path }).config.port).toBe(9_001);
+      rmSync(path);
     }
   });
 });

@@ -1,13 +1,14 @@
 /**
  * Reads `althing.toml` and resolves the instance's settings: flags, then environment, then file, then defaults.
  *
- * Invariant: one file at most has a say: the one in the current folder, else the one in the data folder; two files that both speak would
+ * Invariant: only a file of the caller's or of root's is read; a folder may be anybody's, and a file there would choose what is run and trusted. One file at most has a say: the one in the current folder, else the one in the data folder; two files that both speak would
  * leave the operator guessing. `resolveConfig` itself is pure and lives in the contract.
  */
-import { AppError, resolveConfig, settings, type ResolvedConfig } from "@althing/contract";
-import { readFileSync } from "node:fs";
+import { AppError, isAppError, resolveConfig, settings, type ResolvedConfig } from "@althing/contract";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
+import { isTrustedOwner } from "./file-privacy.ts";
 
 export interface LoadConfigOptions {
   readonly flags: Readonly<Record<string, unknown>>;
@@ -20,11 +21,26 @@ export interface LoadedConfig extends ResolvedConfig {
   readonly file: string | undefined;
 }
 
+function readTrusted(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const { uid } = fstatSync(file);
+    if (!isTrustedOwner(uid, process.getuid?.())) {
+      const detail = "it is read only when it is yours or root's; run the command as its owner, or from another folder";
+      throw new AppError("config.invalid", { key: "althing.toml", source: path, observed: `owned by user ${uid}`, detail });
+    }
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
+}
+
 function readToml(path: string): Readonly<Record<string, unknown>> | undefined {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readTrusted(path);
   } catch (error) {
+    if (isAppError(error)) throw error;
     if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
     throw new AppError(
       "config.invalid",

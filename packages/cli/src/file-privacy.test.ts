@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tempDir } from "@althing/testkit";
 import { describe, expect, test } from "vitest";
-import { checkFolderOf, checkPrivateFile, isPrivateGroup } from "./file-privacy.ts";
+import { checkFolderOf, checkPrivateFile, isPrivateGroup, isTrustedOwner } from "./file-privacy.ts";
 
 const group = "root:x:0:\nann:x:1000:\nteam:x:1001:ann,ben\nben:x:1002:ann\n";
 const passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/nonexistent:/bin/sh\nben:x:1001:1002::/nonexistent:/bin/sh\n";
@@ -50,4 +50,9 @@ describe("the folder of a key file", () => {
     expect(isPrivateGroup(1000, "ann", group, `${passwd}eve:x:1003:1000::/:/bin/sh\n`)).toBe(false);
     expect(isPrivateGroup(4_711, "ann", group, passwd)).toBe(false);
   });
+});
+
+test("a file tells the caller what to do only when it is its own or root's", () => {
+  expect([isTrustedOwner(1_000, 1_000), isTrustedOwner(0, 1_000), isTrustedOwner(1_000, undefined)]).toEqual([true, true, true]);
+  expect([isTrustedOwner(1_001, 1_000), isTrustedOwner(1_000, 0)]).toEqual([false, false]);
 });

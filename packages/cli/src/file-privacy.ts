@@ -16,6 +16,11 @@ function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, "0");
 }
 
+/** May a file of this owner tell the caller what to do? Its own and root's may: whoever else put it into the folder did so for the caller to trip over. */
+export function isTrustedOwner(owner: number, caller: number | undefined): boolean {
+  return caller === undefined || owner === caller || owner === 0;
+}
+
 /** Nobody but the owner is in this group, neither as a member nor by primary group. */
 export function isPrivateGroup(gid: number, user: string, groupFile: string, passwdFile: string): boolean {
   const group = groupFile

@@ -11,7 +11,7 @@ import type { AccessChange } from "../access-index.ts";
 import type { Caller } from "../caller.ts";
 import type { RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
-import { retryConflicts } from "../retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import { freshCaller } from "../users.ts";
 import { epochWrites, type CheckedEpoch } from "./epoch-rows.ts";
 import { memberKey, roomIdOf, standingIn, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";

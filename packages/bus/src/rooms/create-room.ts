@@ -9,7 +9,7 @@ import { requireInstance, type Caller } from "../caller.ts";
 import type { MemberRow, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
 import { countUpTo } from "../paging.ts";
-import { retryConflicts } from "../retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "../route-input.ts";
 import { freshCaller } from "../users.ts";
 import { checkEpoch } from "./check-epoch.ts";

@@ -14,7 +14,7 @@ import type { Caller } from "../caller.ts";
 import type { Chore, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
 import { everyRecord } from "../paging.ts";
-import { retryConflicts } from "../retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input } from "../route-input.ts";
 import { freshCaller } from "../users.ts";
 import { requireJoined, roomIdOf, standingIn, userRoomKey, type RoomsDeps } from "./room-deps.ts";

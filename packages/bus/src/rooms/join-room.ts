@@ -9,7 +9,7 @@ import { authorizeRoom } from "@althing/policy";
 import { requireInstance, type Caller } from "../caller.ts";
 import { isoTime } from "../environment.ts";
 import { countUpTo, everyRecord } from "../paging.ts";
-import { retryConflicts } from "../retry-conflicts.ts";
+import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "../route-input.ts";
 import { freshCaller, userByEndpoint } from "../users.ts";
 import { countJoined } from "./create-room.ts";

@@ -6,13 +6,14 @@
  * their users are gone, so it closes them (docs/architecture/supervision.md).
  */
 import { open, readFile, rename } from "node:fs/promises";
+import { reloadNats, type NatsKeeper } from "./nats-keeper.ts";
 
 export interface FenceFiles {
   readonly aclFile: string;
   readonly fenceFile: string;
 }
 
-export async function installFence({ aclFile, fenceFile }: FenceFiles, natsPid: number | undefined): Promise<void> {
+export async function installFence({ aclFile, fenceFile }: FenceFiles, nats: Pick<NatsKeeper, "pid">): Promise<void> {
   const fence = await readFile(fenceFile);
   const draft = `${aclFile}.fence`;
   const file = await open(draft, "w", 0o600);
@@ -23,5 +24,5 @@ export async function installFence({ aclFile, fenceFile }: FenceFiles, natsPid: 
     await file.close();
   }
   await rename(draft, aclFile);
-  if (natsPid !== undefined) process.kill(natsPid, "SIGHUP");
+  await reloadNats(nats);
 }

@@ -53,7 +53,7 @@ export function isNewEnough(version: string, minimum: string = natsServerMinimum
   return true;
 }
 
-function tooOld(path: string, observed: string | undefined): AppError {
+export function tooOld(path: string, observed: string | undefined): AppError {
   return new AppError("nats.version", { path, observed: observed ?? "of unknown version", minimum: natsServerMinimum, reason });
 }
 

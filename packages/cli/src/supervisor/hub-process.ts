@@ -32,7 +32,9 @@ export interface LaunchHubOptions {
 
 /** Settings reach the hub as `start`, already resolved: the variables would only be a second, unchecked way in. */
 function hubEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => !name.startsWith("ALTHING_") && !name.startsWith("npm_") && name !== "NODE_OPTIONS");
+  // The exporter of traces reads variables of its own, which the runner would not get.
+  const dropped = ["ALTHING_", "npm_", "OTEL_"];
+  const kept = Object.entries(env).filter(([name]) => name !== "NODE_OPTIONS" && !dropped.some((prefix) => name.startsWith(prefix)));
   return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: compileCacheFolder };
 }
 

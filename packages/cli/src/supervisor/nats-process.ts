@@ -6,10 +6,10 @@
  */
 import { AppError } from "@althing/contract";
 import { readFile, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChildLog } from "./child-log.ts";
 import type { GuardedSpawn } from "./guarded-spawn.ts";
+import { readNatsGreeting } from "./nats-greeting.ts";
 
 const pollMs = 15;
 
@@ -33,19 +33,6 @@ export interface LaunchNatsOptions {
   readonly timeoutMs: number;
 }
 
-function greets(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const settle = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(1_000, () => settle(false));
-    socket.once("error", () => settle(false));
-    socket.once("data", (chunk) => settle(chunk.toString("latin1").startsWith("INFO ")));
-  });
-}
-
 function shellEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   return Object.fromEntries(
     ["PATH", "HOME", "TZ", "LANG", "TMPDIR"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
@@ -65,11 +52,10 @@ export async function launchNats(options: LaunchNatsOptions): Promise<NatsProces
     child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code ?? "?"}` : `signal ${signal}`));
   });
   void exited.then((how) => (end = how));
-  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   const deadline = performance.now() + timeoutMs;
   while (end === undefined && performance.now() < deadline) {
     const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
-    if (pid > 0 && pid === child.pid && (await greets(address, port))) {
+    if (pid > 0 && pid === child.pid && (await readNatsGreeting(host, port)) !== undefined) {
       return { pid, exited, signal: (signal) => void child.kill(signal) };
     }
     await sleep(pollMs);

@@ -4,7 +4,7 @@
  * Invariant: a refusal names the port, what it is for, who holds it and the flag that changes it. Only ports that this version listens on are
  * checked: refusing to start over one that nobody uses would be a riddle.
  */
-import { AppError, settings, type Config, type Ports, type SettingName } from "@althing/contract";
+import { AppError, externalNats, settings, type Config, type Ports, type SettingName } from "@althing/contract";
 import { createServer } from "node:net";
 import { describePortHolder } from "./process-view.ts";
 
@@ -57,7 +57,10 @@ export async function checkPortsFree(config: Config): Promise<void> {
     }
     seen.set(port, use);
   }
+  const elsewhere = externalNats(config) !== undefined;
   for (const use of uses) {
+    // The operator's own nats-server has them, as it should.
+    if (elsewhere && (use.name === "nats" || use.name === "natsWs")) continue;
     const port = config.ports[use.name];
     const host = hostOf(use, config);
     const found = await probe(host, port);

@@ -4,9 +4,10 @@
  * Invariant: at most one supervisor holds a folder. The file is created exclusively; one whose process is gone (or is another program that got
  * the same id) is set aside first, by rename, so that of two starters only one wins. Mode 0600.
  */
-import { AppError, runFileSchema, type RunFile } from "@althing/contract";
+import { AppError, isAppError, runFileSchema, type RunFile } from "@althing/contract";
 import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isTrustedOwner } from "../file-privacy.ts";
 import { commandOf, isRunning, startedAtMs } from "./process-view.ts";
 
 const toleranceMs = 15_000;
@@ -23,19 +24,35 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
-/** The card as it lies there, or `undefined`; says nothing about whether the process lives. @throws {data.corrupt} */
+/**
+ * The card as it lies there, or `undefined`; says nothing about whether the process lives. One that is neither the caller's nor root's is refused:
+ * it would choose whom commands talk to and which process `stop` ends.
+ * @throws {data.corrupt} {data.mode}
+ */
 export async function readRunFile(data: string): Promise<RunFile | undefined> {
   const path = runFilePath(data);
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readTrusted(path);
   } catch (error) {
+    if (isAppError(error)) throw error;
     if (isMissing(error)) return undefined;
     throw new AppError("data.corrupt", { path, detail: error instanceof Error ? error.message : "?" }, { cause: error });
   }
   const parsed = runFileSchema.safeParse(tryJson(text));
   if (!parsed.success) throw new AppError("data.corrupt", { path, detail: "it is no run file" });
   return parsed.data;
+}
+
+async function readTrusted(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const { uid } = await file.stat();
+    if (!isTrustedOwner(uid, process.getuid?.())) throw new AppError("data.mode", { path, observed: `owner ${uid}`, expected: "600" });
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
 }
 
 function tryJson(text: string): unknown {
@@ -65,7 +82,10 @@ export async function runningInstance(data: string): Promise<RunFile> {
 /** Makes the data folder private; one that is open to others is refused, not repaired. @throws {data.mode} */
 export async function prepareDataFolder(data: string): Promise<void> {
   await mkdir(data, { recursive: true, mode: 0o700 });
-  const { mode } = await stat(data);
+  const { mode, uid } = await stat(data);
+  const own = process.getuid?.();
+  if (own !== undefined && own !== 0 && uid !== own)
+    throw new AppError("data.mode", { path: data, observed: `owner ${uid}`, expected: "700" });
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     throw new AppError("data.mode", { path: data, observed: (mode & 0o777).toString(8), expected: "700" });
   }

@@ -1,13 +1,14 @@
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { resolveConfig, type RunFile } from "@althing/contract";
+import { AppError, externalNats, resolveConfig, type RunFile } from "@althing/contract";
 import { freePorts, tempDir } from "@althing/testkit";
 import { describe, expect, test } from "vitest";
 import { createBackOff } from "./back-off.ts";
 import { openChildLog, toLogLine } from "./child-log.ts";
+import { awaitExternalNats, externalNatsPid } from "./external-nats.ts";
 import { installFence } from "./fence.ts";
 import { findNatsServer, isNewEnough } from "./find-nats-server.ts";
 import { checkPortsFree } from "./ports.ts";
@@ -75,10 +76,123 @@ describe("the fence file", () => {
     const [aclFile, fenceFile] = [join(dir.path, "acl.conf"), join(dir.path, "fence.conf")];
     writeFileSync(aclFile, "users = [many]");
     writeFileSync(fenceFile, "users = [hub]");
-    await installFence({ aclFile, fenceFile }, undefined);
+    await installFence({ aclFile, fenceFile }, { pid: async () => undefined });
     expect(readFileSync(aclFile, "utf8")).toBe("users = [hub]");
     expect(statSync(aclFile).mode & 0o777).toBe(0o600);
     expect(readdirSync(dir.path).toSorted()).toEqual(["acl.conf", "fence.conf"]);
+  });
+});
+
+describe("a nats-server of the operator's", () => {
+  const greeter = async (text: string): Promise<{ port: number; close: () => Promise<void> }> => {
+    const server = createServer((socket) => socket.on("error", () => undefined).end(text)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    return { port, close: () => new Promise((done) => server.close(() => done())) };
+  };
+  const at = (port: number, pidFile = "/nonexistent/nats.pid") => ({
+    ...{ url: `nats://127.0.0.1:${port}`, host: "127.0.0.1", port, tls: false, aclFile: "/nonexistent/acl.conf", pidFile },
+  });
+
+  test("is told by its greeting: version, a foreign service, nobody", async () => {
+    const [free = 0] = await freePorts(1);
+    await expect(awaitExternalNats(at(free), 50)).rejects.toMatchObject({ code: "nats.unavailable" });
+    for (const [text, outcome] of [
+      ['INFO {"version":"2.15.1"}\r\n', "2.15.1"],
+      ['INFO {"version":"2.12.0-beta.1"}\r\n', "2.12.0"],
+      ['INFO {"version":"2.11.9"}\r\n', "nats.version"],
+      ['INFO {"version":"dev"}\r\n', "nats.version"],
+      ["INFO {broken\r\n", "nats.unavailable"],
+      ["SSH-2.0-OpenSSH\r\n", "nats.unavailable"],
+      ["", "nats.unavailable"],
+      [`INFO ${"x".repeat(200_000)}`, "nats.unavailable"],
+    ] as const) {
+      const server = await greeter(text);
+      const found = await awaitExternalNats(at(server.port), 50).then(
+        ({ version }) => version,
+        (error: unknown) => (error instanceof AppError ? error.code : error),
+      );
+      expect(found, text.slice(0, 40)).toBe(outcome);
+      await server.close();
+    }
+  });
+
+  test("has no process when nobody answers, and one that cannot be named is an error while somebody does", async () => {
+    await using dir = await tempDir();
+    const pidFile = join(dir.path, "nats.pid");
+    const server = await greeter('INFO {"version":"2.15.1"}\r\n');
+    const [free = 0] = await freePorts(1);
+    for (const text of [undefined, "", "many", "-1", "0", "1", String(2 ** 22 - 3), `${process.pid}\n`]) {
+      if (text !== undefined) writeFileSync(pidFile, text, { mode: 0o600 });
+      expect(await externalNatsPid(at(free, pidFile)), text ?? "no file").toBeUndefined();
+      await expect(externalNatsPid(at(server.port, pidFile)), text ?? "no file").rejects.toMatchObject({
+        code: "nats.acl_unmanaged",
+        faults: [{ path: "--nats-pid-file" }],
+      });
+    }
+    chmodSync(pidFile, 0o666);
+    await expect(externalNatsPid(at(free, pidFile))).rejects.toMatchObject({ code: "nats.acl_unmanaged" });
+    await server.close();
+  });
+
+  test("keeps its ports: they are not asked for, and still may not be two things at once", async () => {
+    const [a = 0, b = 0, c = 0, d = 0] = await freePorts(4);
+    const files = { nats_acl_file: "/x/acl.conf", nats_pid_file: "/x/nats.pid" };
+    const config = (url: string) =>
+      resolveConfig({ flags: { port: a, nats_ws_port: c, internal_port: d, nats_url: url, ...files }, env: {}, file: {} }).config;
+    const holder = createServer().listen(b, "127.0.0.1");
+    await once(holder, "listening");
+    await expect(checkPortsFree(config(`nats://127.0.0.1:${b}`))).resolves.toBeUndefined();
+    await expect(checkPortsFree(config(`nats://127.0.0.1:${a}`))).rejects.toMatchObject({ code: "config.invalid" });
+    await new Promise((done) => holder.close(done));
+  });
+});
+
+describe("settings of a nats-server of the operator's", () => {
+  const files = { nats_acl_file: "/x/acl.conf", nats_pid_file: "/x/nats.pid" };
+  const tls = { tls_cert: "/x/c.pem", tls_key: "/x/k.pem" };
+  const resolved = (flags: object) => resolveConfig({ flags: { ...flags }, env: {}, file: {} }).config;
+
+  test("what is missing is named, and only that", () => {
+    const faultsOf = (flags: object): readonly string[] => {
+      try {
+        resolved(flags);
+        return [];
+      } catch (error) {
+        expect(error).toMatchObject({ code: "nats.acl_unmanaged" });
+        return error instanceof AppError ? error.faults.map(({ path }) => path) : [];
+      }
+    };
+    const nats_url = "nats://localhost:4222";
+    expect(faultsOf({ nats_url })).toEqual(["--nats-acl-file", "--nats-pid-file"]);
+    expect(faultsOf({ nats_url, nats_acl_file: "/x/acl.conf" })).toEqual(["--nats-pid-file"]);
+    expect(faultsOf({ nats_url, nats_pid_file: "/x/nats.pid" })).toEqual(["--nats-acl-file"]);
+    expect(faultsOf({ nats_url, ...files })).toEqual([]);
+  });
+
+  test("the port is the address's; in the clear it is loopback, with TLS it has our certificate", () => {
+    expect(externalNats(resolved({ nats_url: "nats://[::1]:4222", ...files }))).toMatchObject({ host: "::1", port: 4_222, tls: false });
+    expect(resolved({ nats_url: "nats://127.0.0.1:4222/", ...files }).ports.nats).toBe(4_222);
+    expect(externalNats(resolved({ nats_url: "tls://nats.example:4222", ...files, ...tls }))).toMatchObject({
+      host: "nats.example",
+      tls: true,
+    });
+    expect(externalNats(resolved({}))).toBeUndefined();
+    for (const flags of [
+      { nats_url: "nats://192.0.2.1:4222", ...files },
+      { nats_url: "tls://127.0.0.1:4222", ...files },
+      { nats_url: "nats://127.0.0.1:4222", nats_port: 4_250, ...files },
+      { nats_url: "nats://127.0.0.1:70000", ...files },
+      { nats_url: "nats://127.0.0.1:0", ...files },
+      { nats_url: "nats://127.0.0.1", ...files },
+      { nats_url: "nats://me:secret@127.0.0.1:4222", ...files },
+      { nats_url: "http://127.0.0.1:4222", ...files },
+      { nats_url: "nats://127.0.0.1:4222", ...files, nats_acl_file: '/x/a" b.conf' },
+      { nats_acl_file: "/x/acl.conf" },
+      { nats_pid_file: "/x/nats.pid" },
+    ])
+      expect(() => resolved(flags), JSON.stringify(flags)).toThrow(expect.objectContaining({ code: "config.invalid" }));
   });
 });
 
@@ -166,6 +280,20 @@ describe("the lock of a data folder", () => {
     writeFileSync(runFilePath(dir.path), "{half", { mode: 0o600 });
     await expect(readRunFile(dir.path)).rejects.toMatchObject({ code: "data.corrupt" });
     await (await lockDataFolder(dir.path, card(process.pid))).release();
+  });
+
+  test("a card of another user's is not believed", async () => {
+    await using dir = await tempDir();
+    await prepareDataFolder(dir.path);
+    writeFileSync(runFilePath(dir.path), JSON.stringify(card(process.pid)), { mode: 0o600 });
+    const real = process.getuid;
+    if (real?.() === 0) chownSync(runFilePath(dir.path), 4_711, 4_711);
+    else process.getuid = () => 4_712;
+    try {
+      await expect(readRunFile(dir.path)).rejects.toMatchObject({ code: "data.mode", message: expect.stringMatching(/owner \d+/) });
+    } finally {
+      if (real !== undefined) process.getuid = real;
+    }
   });
 
   test("a folder that is open to others is refused", async () => {

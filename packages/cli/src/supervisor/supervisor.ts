@@ -1,22 +1,25 @@
 /**
- * The parent of a node's processes: starts hub and nats-server, watches, fences, restarts, stops in order.
+ * The parent of a node's processes: starts hub, runner and nats-server, watches, fences, restarts, stops in order. A nats-server that the operator
+ * runs is only fenced.
  *
  * Invariant: while the hub is not known to be alive and in charge, nats-server admits nobody but the hub (the fence): a hub that is gone cannot
  * revoke anyone. The order is fixed: the hub prepares the folder, nats-server starts, the hub takes over; ending goes the other way
  * round. The protocol is docs/architecture/supervision.md. Processes are real here and in the tests: a mock would prove nothing.
  */
-import { AppError, errorCatalogue, isAppError, limits, type Config, type ErrorCode, type FromHub } from "@althing/contract";
+import { AppError, errorCatalogue, externalNats, isAppError, limits, type Config, type ErrorCode, type FromHub } from "@althing/contract";
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBackOff } from "./back-off.ts";
 import type { ChildLog } from "./child-log.ts";
+import { createExternalNats, fenceTries, wordsOf } from "./external-nats.ts";
 import { installFence } from "./fence.ts";
 import type { NatsProgram } from "./find-nats-server.ts";
 import type { GuardedSpawn } from "./guarded-spawn.ts";
 import { launchHub, type HubProcess } from "./hub-process.ts";
-import { launchNats, type NatsProcess } from "./nats-process.ts";
-import { natsHost } from "./ports.ts";
+import { reloadNats, type NatsKeeper, type Prepared } from "./nats-keeper.ts";
+import { createOwnNats } from "./own-nats.ts";
+import { createRunnerKeeper } from "./runner-keeper.ts";
 
-type Prepared = Extract<FromHub, { type: "prepared" }>;
 type Ready = Extract<FromHub, { type: "ready" }>;
 type Failed = Extract<FromHub, { type: "failed" }>;
 
@@ -26,6 +29,7 @@ export interface SupervisorOptions {
   readonly guard: GuardedSpawn;
   readonly hubLog: ChildLog;
   readonly natsLog: ChildLog;
+  readonly runnerLog: ChildLog;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** One line for a person. */
@@ -37,9 +41,9 @@ export interface Supervisor {
   readonly ready: Promise<Ready>;
   /** Settles when everything is gone: `undefined` after `stop`, else why the supervisor gave up. */
   readonly ended: Promise<AppError | undefined>;
-  /** Hub first (it drains), then nats-server. */
+  /** Hub first (it drains), then nats-server; one of the operator's is fenced and stays. */
   stop(): void;
-  /** SIGKILL to everything, now. */
+  /** SIGKILL to everything that was started, now. */
   force(): void;
 }
 
@@ -47,13 +51,13 @@ const times = {
   watchMs: 100,
   silentHubKillMs: 10_000,
   startingHubSilentKillMs: 60_000,
-  natsStartMs: 120_000,
   hubStopMs: 15_000,
-  natsStopMs: 10_000,
+  fenceAgainMs: 500,
+  fenceWordsEvery: 20,
 } as const;
 
 export function startSupervisor(options: SupervisorOptions): Supervisor {
-  const { config, nats: program, guard, hubLog, natsLog, cwd, env, progress } = options;
+  const { config, nats: program, guard, hubLog, natsLog, runnerLog, cwd, env, progress } = options;
   const stopping = new AbortController();
   const firstReady = Promise.withResolvers<Ready>();
   const ended = Promise.withResolvers<AppError | undefined>();
@@ -61,76 +65,71 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
   firstReady.promise.catch(() => undefined);
 
   let prepared: Prepared | undefined;
-  let nats: NatsProcess | undefined;
-  let natsStart: Promise<NatsProcess> | undefined;
   let hub: HubProcess | undefined;
   let lastBeatMs = performance.now();
   let inCharge = false;
   let fencedForSilence = false;
   let wasReady = false;
   let fatal: AppError | undefined;
-  const natsBackOff = createBackOff({ firstMs: 200, largestMs: 10_000, healthyMs: 60_000, tries: 8 });
 
   const giveUp = (error: AppError): void => {
     fatal ??= error;
     stopping.abort();
   };
 
+  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+
+  const external = externalNats(config);
+  const nats: NatsKeeper =
+    external === undefined
+      ? createOwnNats({
+          ...{ config, program, guard, log: natsLog, cwd, env, progress, giveUp },
+          pause: (ms) => pause(ms),
+          stopping: stopping.signal,
+          again: () => bringNats(),
+        })
+      : createExternalNats(external);
+
+  const runnerToken = randomBytes(32).toString("base64url");
+  const runner = createRunnerKeeper({
+    ...{ config, token: runnerToken, guard, log: runnerLog, env, progress, giveUp },
+    pause: (ms) => pause(ms),
+    stopping: stopping.signal,
+    onState: (state) => hub?.send({ type: "runner", ...state }),
+  });
+
   const fence = async (why: string): Promise<void> => {
     inCharge = false;
-    if (prepared === undefined) return;
-    try {
-      await installFence(prepared, nats?.pid);
-      if (!stopping.signal.aborted) progress(`fence closed: ${why}`);
-    } catch (error) {
-      // Without a fence the access list could be stale for ever: nothing may stay open.
-      progress(`the fence could not be installed (${error instanceof Error ? error.message : "?"}); nats-server is ended`);
-      nats?.signal("SIGKILL");
+    for (let tries = 1; prepared !== undefined && !inCharge; tries += 1) {
+      try {
+        await installFence(prepared, nats);
+        if (!stopping.signal.aborted) progress(`fence closed: ${why}`);
+        return;
+      } catch (error) {
+        // Without a fence the access list could be stale for ever: nothing may stay open.
+        const ended = nats.kill();
+        const what = ended ? "nats-server is ended" : "people may still be connected, it is tried again";
+        if (tries % times.fenceWordsEvery === 1) progress(`the fence could not be installed (${wordsOf(error)}); ${what}`);
+        if (ended) return;
+        if (stopping.signal.aborted && tries >= fenceTries) {
+          fatal ??= new AppError("up.failed", { what: "the fence", detail: wordsOf(error) });
+          return;
+        }
+        await sleep(times.fenceAgainMs);
+      }
     }
-  };
-
-  const startNats = async (files: Prepared): Promise<NatsProcess> => {
-    const started = await launchNats({
-      guard,
-      log: natsLog,
-      program: program.path,
-      configFile: files.natsConfig,
-      pidFile: files.pidFile,
-      host: natsHost(config),
-      port: config.ports.nats,
-      cwd,
-      env,
-      timeoutMs: times.natsStartMs,
-    });
-    nats = started;
-    const bornMs = performance.now();
-    void started.exited.then(async (how) => {
-      nats = undefined;
-      natsStart = undefined;
-      if (stopping.signal.aborted) return;
-      const delayMs = natsBackOff.next(performance.now() - bornMs);
-      progress(`nats-server ended (${how})${delayMs === undefined ? "" : `; again in ${delayMs} ms`}`);
-      if (delayMs === undefined) return giveUp(new AppError("up.failed", { what: "nats-server", detail: `it keeps ending (${how})` }));
-      await pause(delayMs);
-      if (!stopping.signal.aborted) await bringNats();
-    });
-    return started;
   };
 
   /** Starts nats-server unless it runs, and tells the hub. */
   const bringNats = async (): Promise<void> => {
     if (prepared === undefined) return;
     try {
-      natsStart ??= startNats(prepared);
-      const { pid } = await natsStart;
+      const pid = await nats.bring(prepared);
       hub?.send({ type: "nats-started", pid });
     } catch (error) {
-      natsStart = undefined;
       giveUp(isAppError(error) ? error : new AppError("nats.start_failed", { detail: String(error) }, { cause: error }));
     }
   };
-
-  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
 
   /** One life of the hub, from spawn to exit. */
   const liveOnce = async (): Promise<{ how: string; failed: Failed | undefined; livedMs: number }> => {
@@ -146,12 +145,19 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
         lastBeatMs = performance.now();
         if (message.type === "prepared") {
           prepared = message;
+          if (external !== undefined) guard.fenceAtEnd({ ...message, host: external.host, port: external.port });
+          runner.start(message.runner);
           void bringNats();
+        } else if (message.type === "reload") {
+          // What goes wrong here shows as a list that is not confirmed.
+          reloadNats(nats).catch((error: unknown) => progress(`nats-server could not be told to reload (${wordsOf(error)})`));
         } else if (message.type === "ready") {
           if (wasReady) progress("the hub is back");
           inCharge = true;
           wasReady = true;
-          firstReady.resolve(message);
+          own.send({ type: "runner", ...runner.state() });
+          // An instance is ready when it runs extensions, too; later the runner may come and go.
+          void runner.settled.then(() => firstReady.resolve(message));
         } else if (message.type === "failed") {
           failed = message;
         } else if (fencedForSilence && !message.fenced) {
@@ -162,7 +168,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
       },
     });
     hub = own;
-    own.send({ type: "start", config, natsVersion: program.version });
+    own.send({ type: "start", config, natsVersion: program.version, runnerToken });
     if (stopping.signal.aborted) own.send({ type: "stop" });
     const how = await own.exited;
     hub = undefined;
@@ -200,20 +206,16 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
       }
     }
     clearInterval(watch);
-    await endNats();
+    await runner.end();
+    if (nats.outlives) {
+      await fence("the instance was stopped");
+      guard.fenceAtEnd(undefined);
+    }
+    await nats.end();
     guard.close();
-    await Promise.all([hubLog.close(), natsLog.close()]);
+    await Promise.all([hubLog.close(), natsLog.close(), runnerLog.close()]);
     firstReady.reject(fatal ?? new AppError("up.failed", { what: "the instance", detail: "it was stopped" }));
     ended.resolve(fatal);
-  };
-
-  const endNats = async (): Promise<void> => {
-    const running = nats ?? (await natsStart?.catch(() => undefined));
-    if (running === undefined) return;
-    running.signal("SIGTERM");
-    const impatience = setTimeout(() => running.signal("SIGKILL"), times.natsStopMs);
-    await running.exited;
-    clearTimeout(impatience);
   };
 
   stopping.signal.addEventListener("abort", () => {
@@ -231,7 +233,8 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     force: () => {
       stopping.abort();
       hub?.kill();
-      nats?.signal("SIGKILL");
+      runner.kill();
+      nats.kill();
     },
   };
 }
