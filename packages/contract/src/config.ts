@@ -14,11 +14,39 @@ interface Setting {
   /** Placeholder in the help text; absent for switches. */
   readonly value?: string;
   readonly help: string;
+  /** Structured: given in `althing.toml` only. */
+  readonly fileOnly?: true;
 }
 
 const port = z.coerce.number().int().min(1).max(65_535);
 const list = z.preprocess((v) => (typeof v === "string" ? v.split(",").map((x) => x.trim()).filter(Boolean) : v), z.array(z.string()));
 const flag = z.preprocess((v) => (v === "true" || v === "1" ? true : v === "false" || v === "0" ? false : v), z.boolean());
+
+const natsUrlGrammar = /^(?:nats|tls):\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}\/?$/;
+/** nats-server's `include` takes it as it stands, relative to the configuration. */
+const aclFileGrammar = /(?:^|[\\/])[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
+
+/** One exception to the guarded fetcher's rules (docs/architecture/guarded-fetcher.md). */
+export const privateHostSchema = z.strictObject({
+  use: z.enum(["registry", "egress"]),
+  scheme: z.enum(["http", "https"]),
+  host: z.string(),
+  port: z.int(),
+  cidr: z.string(),
+});
+
+/**
+ * Where spans go: the base of an OTLP/HTTP receiver. In the clear only on this machine, and without what the posture must not show (a password, a key in
+ * the query).
+ */
+export const otlpEndpointSchema = z.string().refine(
+  (text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, hostname, username, password, search, hash } = new URL(text);
+    return (protocol === "https:" || (protocol === "http:" && isLoopbackHost(hostname))) && `${username}${password}${search}${hash}` === "";
+  },
+  "it must be https://HOST, or http:// on loopback, without user, query and fragment",
+);
 
 export const settings = {
   data: { schema: z.string().min(1).default("./data"), flag: "--data", env: "ALTHING_DATA", value: "DIR", help: "folder that holds everything" },
@@ -36,8 +64,23 @@ export const settings = {
   tls_key: { schema: z.string().optional(), flag: "--tls-key", env: "ALTHING_TLS_KEY", value: "FILE", help: "private key in PEM, mode 0600" },
   behind_proxy: { schema: flag.default(false), flag: "--behind-proxy", env: "ALTHING_BEHIND_PROXY", help: "a reverse proxy ends TLS; trust its X-Forwarded-For" },
   nats_server: { schema: z.string().optional(), flag: "--nats-server", env: "ALTHING_NATS_SERVER", value: "FILE", help: "the nats-server program (default: PATH, else what the set-up brought)" },
+  nats_url: { schema: z.string().refine((text) => natsUrlGrammar.test(text) && URL.canParse(text), "it must be nats://HOST:PORT or tls://HOST:PORT").optional(), flag: "--nats-url", env: "ALTHING_NATS_URL", value: "URL", help: "a nats-server of your own on this machine, instead of one that is started; needs the next two" },
+  nats_acl_file: { schema: z.string().regex(aclFileGrammar, "the file name may have letters, digits and . _ - only").optional(), flag: "--nats-acl-file", env: "ALTHING_NATS_ACL_FILE", value: "FILE", help: "the access list that your own nats-server includes; it is written here" },
+  nats_pid_file: { schema: z.string().min(1).optional(), flag: "--nats-pid-file", env: "ALTHING_NATS_PID_FILE", value: "FILE", help: "where your own nats-server writes its process id" },
   nats_debug: { schema: flag.default(false), flag: "--nats-debug", env: "ALTHING_NATS_DEBUG", help: "let nats-server log debug lines" },
   log_level: { schema: z.enum(["debug", "info", "warn", "error"]).default("info"), flag: "--log-level", env: "ALTHING_LOG_LEVEL", value: "LEVEL", help: "how much the hub logs" },
+  signing_trust_bundle: { schema: z.string().optional(), flag: "--signing-trust-bundle", env: "SIGNING_TRUST_BUNDLE", value: "FILE", help: "PEM file of keys and authorities that may sign packages; with .crl beside it, revocation lists" },
+  runner_base_url: { schema: list.default([]), flag: "--runner-base-url", env: "RUNNER_BASE_URL", value: "URLS", help: "runners on other machines, comma separated (default: the one this node starts)" },
+  runner_public_base: { schema: z.url({ protocol: /^https?$/ }).optional(), flag: "--runner-public-base", env: "RUNNER_PUBLIC_BASE", value: "URL", help: "origin that browsers load extension pages from (default: the runner's port on this host)" },
+  bundle_store: { schema: z.enum(["folder", "s3", "jetstream"]).default("folder"), flag: "--bundle-store", env: "ALTHING_BUNDLE_STORE", value: "KIND", help: "where packages are kept: folder (of the data folder), s3 (a bucket) or jetstream" },
+  s3_endpoint: { schema: z.string().optional(), flag: "--s3-endpoint", env: "ALTHING_S3_ENDPOINT", value: "URL", help: "the bucket, or a folder in it: https://s3.example.org/bucket" },
+  s3_region: { schema: z.string().default("auto"), flag: "--s3-region", env: "ALTHING_S3_REGION", value: "NAME", help: "the bucket's region" },
+  s3_credentials: { schema: z.string().optional(), flag: "--s3-credentials", env: "ALTHING_S3_CREDENTIALS", value: "FILE", help: "JSON with accessKeyId and secretAccessKey, mode 0600" },
+  ext_gateway_timeout_ms: { schema: z.coerce.number().int().min(100).max(600_000).default(5_000), flag: "--ext-gateway-timeout-ms", env: "EXT_GATEWAY_TIMEOUT_MS", value: "MS", help: "how long the gateway waits for an extension; never below the invocation's own time" },
+  ext_egress_allowlist: { schema: list.optional(), flag: "--ext-egress-allowlist", env: "EXT_EGRESS_ALLOWLIST", value: "HOSTS", help: "hosts that extensions may reach at most, whatever communities allow (default: no ceiling)" },
+  plugin_allow_background_jobs: { schema: flag.default(true), flag: "--plugin-allow-background-jobs", env: "PLUGIN_ALLOW_BACKGROUND_JOBS", value: "BOOL", help: "may communities let packages run jobs" },
+  private_hosts: { schema: z.array(privateHostSchema).default([]), flag: "--private-hosts", env: "ALTHING_PRIVATE_HOSTS", fileOnly: true, help: "hosts on the own network that the guarded fetcher may reach, as tables `[[private_hosts]]` of althing.toml" },
+  otlp_endpoint: { schema: otlpEndpointSchema.optional(), flag: "--otlp-endpoint", env: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "URL", help: "OTLP/HTTP receiver that traces of extension calls are sent to, https:// or on loopback (default: no traces)" },
   node_name: { schema: z.string().regex(/^[a-z0-9-]{1,32}$/).default("n1"), flag: "--node-name", env: "ALTHING_NODE_NAME", value: "NAME", help: "this node's name in posture and checks" },
 } as const satisfies Record<string, Setting>;
 
@@ -71,6 +114,7 @@ export interface ConfigInputs {
  * @throws {config.invalid} a value is outside its kind
  * @throws {config.insecure_bind} a non-loopback host without certificate or proxy
  * @throws {config.auth_off} `auth = off` on a non-loopback host
+ * @throws {nats.acl_unmanaged} `nats_url` without the access list and the process of that server; the faults name what is missing
  */
 export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   for (const key of Object.keys(inputs.file)) {
@@ -94,6 +138,7 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   }
   const raw = values as Raw;
   checkExposure(raw);
+  checkExternalNats(raw, sources);
   return { config: { ...raw, ports: portsOf(raw) }, sources };
 }
 
@@ -114,7 +159,7 @@ function portsOf(raw: Raw): Ports {
   return {
     hub: raw.port,
     runner: follow(raw.runner_port, 1, 8471),
-    nats: follow(raw.nats_port, 2, 4250),
+    nats: raw.nats_url === undefined ? follow(raw.nats_port, 2, 4250) : Number(new URL(raw.nats_url).port),
     natsWs: follow(raw.nats_ws_port, 3, 4251),
     routes: follow(raw.routes_port, 4, 6250),
     internal: follow(raw.internal_port, 5, 8475),
@@ -130,4 +175,47 @@ function checkExposure(raw: Raw): void {
   if (raw.auth === "off") throw new AppError("config.auth_off", { host: raw.host });
   const certificate = raw.tls_cert !== undefined && raw.tls_key !== undefined;
   if (!certificate && !raw.behind_proxy) throw new AppError("config.insecure_bind", { host: raw.host });
+}
+
+/** A nats-server that the operator runs: this instance neither starts nor ends it, and owns its access list. */
+export interface ExternalNats {
+  readonly url: string;
+  /** As a socket takes it: an IPv6 address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly aclFile: string;
+  readonly pidFile: string;
+}
+
+/** The operator's own nats-server, or `undefined` when the supervisor starts one. */
+export function externalNats(config: Config): ExternalNats | undefined {
+  const { nats_url: url, nats_acl_file: aclFile, nats_pid_file: pidFile } = config;
+  if (url === undefined || aclFile === undefined || pidFile === undefined) return undefined;
+  const { protocol, hostname, port } = new URL(url);
+  return { url, host: hostname.replace(/^\[|\]$/g, ""), port: Number(port), tls: protocol === "tls:", aclFile, pidFile };
+}
+
+/**
+ * Without both files nobody could be revoked or fenced on that server. In the clear it must be on loopback, as a server of our own is; with
+ * TLS it shows the instance's certificate, because the hub's connection is pinned to that one.
+ */
+function checkExternalNats(raw: Raw, sources: Readonly<Record<SettingName, ConfigSource>>): void {
+  const files = ["nats_acl_file", "nats_pid_file"] as const;
+  const refuse = (key: SettingName, detail: string) =>
+    new AppError("config.invalid", { key, source: sources[key], observed: JSON.stringify(raw[key]), detail });
+  if (raw.nats_url === undefined) {
+    const idle = files.find((name) => raw[name] !== undefined);
+    if (idle !== undefined) throw refuse(idle, "it belongs to --nats-url, which is not given");
+    return;
+  }
+  const missing = files.filter((name) => raw[name] === undefined);
+  if (missing.length > 0) {
+    throw new AppError("nats.acl_unmanaged", {}, { faults: missing.map((name) => ({ path: settings[name].flag, message: "it is not given" })) });
+  }
+  const { protocol, hostname, port: natsPort } = new URL(raw.nats_url);
+  if (!port.safeParse(natsPort).success) throw refuse("nats_url", "its port must be a number from 1 to 65535");
+  if (raw.nats_port !== undefined && raw.nats_port !== Number(natsPort)) throw refuse("nats_port", "--nats-url names another port");
+  if (protocol === "nats:" && !isLoopbackHost(hostname)) throw refuse("nats_url", "without TLS it must be on loopback");
+  if (protocol === "tls:" && (raw.tls_cert === undefined || raw.tls_key === undefined)) throw refuse("nats_url", "tls:// needs --tls-cert and --tls-key");
 }

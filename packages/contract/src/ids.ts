@@ -49,6 +49,30 @@ export const roomNameSchema = z
   .brand<"RoomName">();
 export type RoomName = z.infer<typeof roomNameSchema>;
 
+export const communityIdSchema = ulidSchema.brand<"CommunityId">();
+export type CommunityId = z.infer<typeof communityIdSchema>;
+
+/** A community's name, unique on the instance; never 26 characters of a ULID. */
+export const communityNameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, "1–64 of a–z 0–9 -, starting and ending with a letter or digit")
+  .brand<"CommunityName">();
+export type CommunityName = z.infer<typeof communityNameSchema>;
+
+export const installIdSchema = ulidSchema.brand<"InstallId">();
+export type InstallId = z.infer<typeof installIdSchema>;
+
+/** Reverse domain name of a package: the extension's id. The manifest's own rule is stricter; this is what a path may hold. */
+export const extensionIdSchema = z
+  .string()
+  .max(128)
+  .regex(/^[a-z][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+$/, "must be a reverse domain name, e.g. org.example.greeter")
+  .brand<"ExtensionId">();
+export type ExtensionId = z.infer<typeof extensionIdSchema>;
+
+/** sha256 of the canonical uncompressed tar of a bundle. */
+export const contentHashSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 lower-case hexadecimal digits");
+
 /** NATS user nkey: `U` and 55 characters of base 32. */
 export const sessionNkeySchema = z
   .string()

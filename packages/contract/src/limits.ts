@@ -42,6 +42,35 @@ export const limits = {
   /** How long a client retries a permission violation while its node's access list catches up. */
   aclCatchUpMs: 2_000,
   echoTimeoutMs: 2_000,
+  /** A package as uploaded: the gzip'd tar; unpacked 64 MiB. */
+  bundleMaxBytes: 68 * 1024 * 1024,
+  signatureFileMaxBytes: 512 * 1024,
+  communitiesPerUserMax: 100,
+  communityMembersMax: 100_000,
+  installsPerCommunityMax: 200,
+  packagesPageMax: 200,
+  executionsPageMax: 500,
+  /** Gateway: bodies both ways, headers, deadline. */
+  extensionBodyMaxBytes: 5 * 1024 * 1024,
+  extensionHeadersMaxBytes: 16 * 1024,
+  extensionGatewayTimeoutMs: 5_000,
+  /** One invocation, whatever policy says it may at most. */
+  extensionHostCallsMax: 200,
+  extensionLogMaxBytes: 1024 * 1024,
+  extensionLiftedMaxBytes: 16 * 1024 * 1024,
+  extensionFetchesMax: 10,
+  /** Of the log, kept with the execution's row. */
+  extensionLogExcerptMaxBytes: 8 * 1024,
+  kvKeyMaxBytes: 256,
+  kvValueMaxBytes: 64 * 1024,
+  secretsPerInstallMax: 50,
+  secretMaxBytes: 8 * 1024,
+  metricSeriesMax: 50,
+  /** Crash loop: so many traps or timeouts within the time quarantine an install. */
+  crashLoopCount: 5,
+  crashLoopMs: 10 * 60_000,
+  executionsKeptMs: 30 * 24 * 60 * 60_000,
+  executionsKeptBytes: 1024 * 1024 * 1024,
   /** Number of shards of the stream that holds all persisted rooms. */
   roomShards: 8,
 } as const;

@@ -4,7 +4,8 @@
 import { z } from "zod";
 import { problemSchema } from "./app-error.ts";
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
-import { routes, type Route } from "./routes.ts";
+import type { Route } from "./route.ts";
+import { routes } from "./routes.ts";
 
 type Json = Record<string, unknown>;
 

@@ -10,6 +10,12 @@ export const instancePermissions = {
   "rooms.create": "create rooms on the instance",
   "rooms.use": "use the rooms one is in",
   "blobs.put": "store blobs",
+  "communities.create": "found a community",
+  "communities.use": "see communities and what one is a member of",
+  "registry.publish": "publish packages in the instance's registry",
+  "registry.manage": "deprecate and yank anybody's packages",
+  "trust.manage": "change whom the instance trusts to sign packages",
+  "plugin_policy.manage": "set defaults, ceilings and locks of every community's plugin policy",
   "self.manage": "manage one's own keys and sessions",
 } as const;
 export type InstancePermission = keyof typeof instancePermissions;
@@ -31,3 +37,29 @@ export type InstanceRole = (typeof instanceRoles)[number];
 
 export const roomRoles = ["owner", "moderator", "member"] as const;
 export type RoomRole = (typeof roomRoles)[number];
+
+/** Inside a community. Packages add `ext.<extensionId>.<name>` of their own. */
+export const communityPermissions = {
+  "community.manage": "change the community's settings",
+  "members.manage": "remove members and give roles",
+  "roles.manage": "edit roles",
+  "members.invite": "bring people in",
+  "plugins.policy.manage": "read and change the plugin policy",
+  "plugins.packages.manage": "install, activate, upgrade, roll back and remove packages",
+  "plugins.settings.manage": "change settings of modules and packages",
+  "plugins.read": "see packages, logs and usage",
+  "rooms.create": "found rooms",
+  "rooms.manage": "run rooms",
+  "proposals.create": "make proposals",
+  "proposals.manage": "run proposals",
+  "votes.cast": "vote",
+  "delegations.manage": "delegate one's vote",
+  "moderation.act": "moderate",
+  "moderation.review": "decide appeals",
+  "events.read": "read the public events",
+  "audit.read": "read the audit chain",
+} as const;
+export type CommunityPermission = keyof typeof communityPermissions;
+
+export const communityRoles = ["owner", "admin", "moderator", "member", "observer"] as const;
+export type CommunityRole = (typeof communityRoles)[number];

@@ -6,34 +6,11 @@
  * loopback listener or socket).
  */
 import { z } from "zod";
-import type { ErrorCode } from "./errors.ts";
 import { blobHashSchema, endpointIdSchema, roomIdSchema, roomNameSchema, sessionNkeySchema, signPubSchema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import type { InstancePermission, RoomPermission } from "./permissions.ts";
+import type { Route } from "./route.ts";
+import { extensionRoutes } from "./routes-extension.ts";
 import * as s from "./schemas.ts";
-
-export type RouteClass = "open" | "self-signed" | "user" | "internal";
-
-export interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** `:name` is a parameter of one segment. */
-  readonly path: string;
-  readonly class: RouteClass;
-  readonly permission?: InstancePermission | RoomPermission;
-  readonly summary: string;
-  readonly params?: z.ZodType;
-  readonly query?: z.ZodType;
-  /** JSON body. */
-  readonly body?: z.ZodType;
-  /** Raw body of this media type in place of JSON. */
-  readonly rawBody?: string;
-  readonly bodyMaxBytes?: number;
-  readonly status: number;
-  /** JSON answer; absent with `rawResponse` or 204. */
-  readonly response?: z.ZodType;
-  readonly rawResponse?: string;
-  readonly errors: readonly ErrorCode[];
-}
 
 const room = z.strictObject({ room: z.union([roomIdSchema, roomNameSchema]) });
 const limit = (max: number) => z.coerce.number().int().min(1).max(max);
@@ -78,6 +55,7 @@ export const routes = {
 
   "internal.bootstrap": { method: "POST", path: "/internal/bootstrap", class: "internal", summary: "Make an identity admin number 0 (the data folder's socket only).", body: s.bootstrapSchema, status: 201, response: s.userSchema, errors: ["bootstrap.closed", "user.exists", "user.handle_taken", "user.bad_key_proof"] },
   "internal.metrics": { method: "GET", path: "/metrics", class: "internal", summary: "Prometheus metrics.", status: 200, rawResponse: "text/plain", errors: [] },
+  ...extensionRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;

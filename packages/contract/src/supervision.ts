@@ -7,7 +7,9 @@
 import { z } from "zod";
 
 export const toHubSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("start"), config: z.unknown(), natsVersion: z.string() }),
+  z.object({ type: z.literal("start"), config: z.unknown(), natsVersion: z.string(), runnerToken: z.string().length(43) }),
+  /** The node's runner: where its internal listener is and how it isolates; absent while it is down. */
+  z.object({ type: z.literal("runner"), url: z.string().optional(), isolation: z.string().optional() }),
   z.object({ type: z.literal("nats-started"), pid: z.int() }),
   z.object({ type: z.literal("fenced") }),
   z.object({ type: z.literal("stop") }),
@@ -16,12 +18,32 @@ export type ToHub = z.infer<typeof toHubSchema>;
 
 export const fromHubSchema = z.discriminatedUnion("type", [
   /** The data folder is ready: nats-server may be started with this file; the fence file is what to install when the hub is silent. */
-  z.object({ type: z.literal("prepared"), natsConfig: z.string(), aclFile: z.string(), fenceFile: z.string(), pidFile: z.string() }),
+  z.object({
+    type: z.literal("prepared"),
+    natsConfig: z.string(),
+    aclFile: z.string(),
+    fenceFile: z.string(),
+    pidFile: z.string(),
+    /** For the runner: its folder, the origins of this instance's pages, and where extension pages are. */
+    runner: z.object({ data: z.string(), origins: z.array(z.string()), publicBase: z.string() }),
+  }),
+  /** An operator's own nats-server without our system account: it is to be told by signal to read the access list that was just written. */
+  z.object({ type: z.literal("reload") }),
   z.object({ type: z.literal("beat"), fenced: z.boolean() }),
   z.object({ type: z.literal("ready"), url: z.string(), adminLink: z.string().optional() }),
   z.object({ type: z.literal("failed"), code: z.string(), message: z.string(), fix: z.string() }),
 ]);
 export type FromHub = z.infer<typeof fromHubSchema>;
+
+/** Answer of the hub's one-shot mode `nats-config`: what the operator's own nats-server is started with. */
+export const externalNatsFilesSchema = z.object({
+  /** The text of its configuration. */
+  config: z.string(),
+  aclFile: z.string(),
+  fenceFile: z.string(),
+  pidFile: z.string(),
+});
+export type ExternalNatsFiles = z.infer<typeof externalNatsFilesSchema>;
 
 /** `<data>/run/up.json`: who runs this folder, for `stop`, `status` and clients on this machine. */
 export const runFileSchema = z.object({

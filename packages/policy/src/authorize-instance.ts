@@ -22,6 +22,12 @@ export const instanceRules: Readonly<Record<InstancePermission, Rule>> = {
   "rooms.create": { roles: everyUser, reason: "every active user creates rooms" },
   "rooms.use": { roles: everyUser, reason: "every active user uses the rooms they are in" },
   "blobs.put": { roles: everyUser, reason: "every active user stores blobs within the quota" },
+  "communities.create": { roles: admins, reason: "admins of the instance found communities" },
+  "communities.use": { roles: everyUser, reason: "every active user uses the communities they are in" },
+  "registry.publish": { roles: everyUser, reason: "every active user publishes packages signed by a trusted signer" },
+  "registry.manage": { roles: admins, reason: "admins of the instance run its registry" },
+  "trust.manage": { roles: admins, reason: "admins of the instance say who is trusted to sign" },
+  "plugin_policy.manage": { roles: admins, reason: "admins of the instance set what communities may allow" },
   "self.manage": { roles: everyUser, reason: "every active user manages their own keys and sessions" },
 };
 

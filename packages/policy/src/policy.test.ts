@@ -15,8 +15,22 @@ import {
 import { authorizeInstance, authorizeRoom, mayActOn } from "./index.ts";
 
 const instanceMay: Record<InstanceRole, InstancePermission[]> = {
-  admin: ["users.read", "users.manage", "users.invite", "rooms.create", "rooms.use", "blobs.put", "self.manage"],
-  member: ["rooms.create", "rooms.use", "blobs.put", "self.manage"],
+  admin: [
+    "users.read",
+    "users.manage",
+    "users.invite",
+    "rooms.create",
+    "rooms.use",
+    "blobs.put",
+    "communities.create",
+    "communities.use",
+    "registry.publish",
+    "registry.manage",
+    "trust.manage",
+    "plugin_policy.manage",
+    "self.manage",
+  ],
+  member: ["rooms.create", "rooms.use", "blobs.put", "communities.use", "registry.publish", "self.manage"],
 };
 const roomMay: Record<RoomRole, RoomPermission[]> = {
   owner: ["room.read", "room.send", "room.invite", "room.kick", "room.rekey", "room.roles", "room.redact", "room.delete"],
