@@ -22,12 +22,12 @@ function isZone(name: string): boolean {
   }
 }
 
-/** Five fields of digits and * / , - only: no seconds, no names, no macros. */
+/** The form of five fields; what they say is judged by `CronCheck`. */
 const cronSchema = z.strictObject({
   cron: z
     .string()
     .max(100)
-    .regex(/^[0-9*/,-]+(?: [0-9*/,-]+){4}$/, "must be five fields of digits and * / , - with one space between")
+    .regex(/^[0-9A-Za-z*/,?-]+(?: [0-9A-Za-z*/,?-]+){4}$/, "must be five fields with one space between")
     .describe("five fields: minute, hour, day of month, month, day of week"),
   timeZone: z.string().max(64).refine(isZone, "must be the name of an IANA time zone, e.g. Europe/Berlin").describe("IANA time zone"),
 });

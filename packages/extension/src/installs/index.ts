@@ -1,0 +1,4 @@
+/** Face of installs: the handlers of a community's packages, and what the gateway asks before it runs anything. */
+export { createInstalls, type Installs } from "./create-installs.ts";
+export type { RunnableInstall, Runnables } from "./create-runnable.ts";
+export type { ChangeOptions, InstallsDeps, InstallVault, Purge, SecretEntry } from "./installs-deps.ts";

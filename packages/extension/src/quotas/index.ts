@@ -1,0 +1,2 @@
+/** Face of quotas. */
+export { createQuotas, type Consumption, type QuotaLease, type QuotaRequest, type Quotas } from "./quotas.ts";

@@ -1,0 +1,2 @@
+/** Face of schedules. */
+export { checkCron, nextRuns } from "./cron-schedule.ts";
