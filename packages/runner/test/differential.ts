@@ -159,7 +159,7 @@ async function runMetered(
   const module = new WebAssembly.Module(bytes as BufferSource);
   let exports: Exports = {};
   try {
-    const instance = await tank.instantiate(
+    const instance = tank.instantiate(
       module,
       report.names,
       importsFor(module, trace, () => exports),

@@ -7,7 +7,7 @@ import { fromText } from "./text-modules.ts";
 async function fuelOf(source: string, args: readonly unknown[] = [], slice = 1_000_000): Promise<number> {
   const { bytes, report } = meterModule(fromText(source), { maxMemoryPages: 100, maxTableElements: 1_000 });
   const tank = createFuelTank({ budget: 100_000_000, slice });
-  const instance = await tank.instantiate(new WebAssembly.Module(bytes as BufferSource), report.names);
+  const instance = tank.instantiate(new WebAssembly.Module(bytes as BufferSource), report.names);
   try {
     (instance.exports["run"] as (...args: unknown[]) => unknown)(...args);
   } catch (error) {

@@ -118,7 +118,7 @@ describe("what never ends by itself ends by fuel", () => {
   it.each(Object.entries(byHand))("%s", async (_name, bytes) => {
     const { bytes: metered, report } = meterModule(bytes, options);
     const tank = createFuelTank({ budget: 2_000_000, slice: 100_000 });
-    const instance = await tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names);
+    const instance = tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names);
     expect(() => (instance.exports["run"] as Run)()).toThrow("unreachable");
     expect(tank.fuelUsed()).toBe(2_000_000);
   });
@@ -134,7 +134,7 @@ describe("what never ends by itself ends by fuel", () => {
     const { bytes, report } = meterModule(fromText(`(module (func $s loop br 0 end) (start $s))`), options);
     const module = new WebAssembly.Module(bytes as BufferSource);
     const tank = createFuelTank({ budget: 100_000, slice: 1_000 });
-    const instance = await tank.instantiate(module, report.names);
+    const instance = tank.instantiate(module, report.names);
     expect(Object.keys(instance.exports)).toEqual([]);
     expect(tank.fuelUsed()).toBe(0);
     expect(() => instance.start?.()).toThrow("unreachable");
@@ -174,7 +174,7 @@ describe("what never ends by itself ends by fuel", () => {
   it("objects are bounded by fuel: a list that only grows ends before the heap does", async () => {
     const { bytes: metered, report } = meterModule(structList(), options);
     const tank = createFuelTank({ budget: 10_000_000, slice: 1_000_000 });
-    const instance = await tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names);
+    const instance = tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names);
     const before = process.memoryUsage().heapUsed;
     expect(() => (instance.exports["run"] as Run)()).toThrow("unreachable");
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(20_000_000);

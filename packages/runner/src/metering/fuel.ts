@@ -25,13 +25,15 @@ export interface FuelTankOptions {
 export interface MeteredInstance {
   /** The guest's own exports, without those the pass added; no prototype. */
   readonly exports: Readonly<Record<string, WebAssembly.ExportValue>>;
+  /** Those of them that are memories. */
+  readonly memories: readonly WebAssembly.Memory[];
   /** The module's start function, to be called before anything else; wrap it in `WebAssembly.promising` to let it suspend. */
   readonly start: (() => void) | undefined;
 }
 
 export interface FuelTank {
   /** Instantiates a metered module on this tank. Constant expressions and segments run, guest code does not. */
-  instantiate(module: WebAssembly.Module, names: InjectedNames, imports?: WebAssembly.Imports): Promise<MeteredInstance>;
+  instantiate(module: WebAssembly.Module, names: InjectedNames, imports?: WebAssembly.Imports): MeteredInstance;
   /** Units used up to the last point where every guest of the tank called, was called or asked; never above the budget. */
   fuelUsed(): number;
   /**
@@ -39,6 +41,8 @@ export interface FuelTank {
    * their counters in locals, which are lost, so what it used of its last slice is not known.
    */
   forfeit(): void;
+  /** Takes units for work of the host on behalf of the guest that stands in it; the guest notices at its next check. */
+  charge(units: number): void;
   /** Has the budget ended a guest? */
   readonly exhausted: boolean;
   /** Ends every guest of this tank at its next check; a suspended one does not come back to its code. */
@@ -59,6 +63,24 @@ const stubBytes = new Uint8Array([
 ]);
 
 let stubModule: WebAssembly.Module | undefined;
+
+interface ExportNames {
+  readonly own: readonly string[];
+  readonly memories: readonly string[];
+}
+
+/** A module is instantiated for every invocation, and what it exports does not change. */
+const knownExports = new WeakMap<WebAssembly.Module, ExportNames>();
+
+function exportNamesOf(module: WebAssembly.Module, { fuel, refuel, start }: InjectedNames): ExportNames {
+  let known = knownExports.get(module);
+  if (known === undefined) {
+    const own = WebAssembly.Module.exports(module).filter(({ name }) => name !== fuel && name !== refuel && name !== start);
+    known = { own: own.map(({ name }) => name), memories: own.filter(({ kind }) => kind === "memory").map(({ name }) => name) };
+    knownExports.set(module, known);
+  }
+  return known;
+}
 
 interface SuspendingApi {
   readonly Suspending: new (body: () => Promise<void>) => WebAssembly.ImportValue;
@@ -89,18 +111,17 @@ class Tank implements FuelTank {
     return this.#exhausted;
   }
 
-  async instantiate(module: WebAssembly.Module, names: InjectedNames, imports: WebAssembly.Imports = {}): Promise<MeteredInstance> {
-    const instance = await WebAssembly.instantiate(module, imports);
-    const counter = instance.exports[names.fuel] as WebAssembly.Global<"i64">;
-    (instance.exports[names.refuel] as WebAssembly.Global).value = this.#refuel;
-    this.#counters.push(counter);
+  instantiate(module: WebAssembly.Module, names: InjectedNames, imports: WebAssembly.Imports = {}): MeteredInstance {
+    const instance = new WebAssembly.Instance(module, imports);
+    const all = instance.exports;
+    const known = exportNamesOf(module, names);
+    (all[names.refuel] as WebAssembly.Global).value = this.#refuel;
+    this.#counters.push(all[names.fuel] as WebAssembly.Global<"i64">);
     const exports: Record<string, WebAssembly.ExportValue> = Object.create(null) as Record<string, WebAssembly.ExportValue>;
-    let start: (() => void) | undefined;
-    for (const [name, value] of Object.entries(instance.exports)) {
-      if (name === names.start) start = value as () => void;
-      else if (name !== names.fuel && name !== names.refuel) exports[name] = value;
-    }
-    return { exports: Object.freeze(exports), start };
+    for (const name of known.own) exports[name] = all[name] as WebAssembly.ExportValue;
+    const memories = known.memories.map((name) => all[name] as WebAssembly.Memory);
+    const start = names.start === undefined ? undefined : (all[names.start] as () => void);
+    return { exports: Object.freeze(exports), memories, start };
   }
 
   fuelUsed(): number {
@@ -114,6 +135,13 @@ class Tank implements FuelTank {
 
   forfeit(): void {
     for (const counter of this.#counters) if (counter.value > 0n) counter.value = 0n;
+  }
+
+  charge(units: number): void {
+    // The instance that runs is as a rule the one that has most left; what another one lacks counts as used all the same.
+    let most = this.#counters[0];
+    for (const counter of this.#counters) if (most === undefined || counter.value > most.value) most = counter;
+    if (most !== undefined) most.value -= BigInt(units);
   }
 
   #unspent(): number {

@@ -1,0 +1,2 @@
+// A child that dies at once.
+process.abort();

@@ -1,0 +1,2 @@
+// A child that ends without a word.
+process.exit(0);
