@@ -95,7 +95,8 @@ export async function* streamBody(request: IncomingMessage, response: ServerResp
   sendContinue(request, response);
   let bytes = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // Not destroyed when it is left early: its rest is still to be drained, or nothing more would ever be read of this connection.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) throw new AppError("request.too_large", { limit: maxBytes });
       yield chunk;

@@ -15,7 +15,10 @@ import { createBusProxy } from "./bus-proxy.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-routes.ts";
 import { addressOf } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
+import { publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
+import { createGatewayAnswer } from "./gateway-answer.ts";
 import { createHandlers, type Handler, type SignedRoute } from "./handlers.ts";
+import { createInternalAnswers } from "./internal-answers.ts";
 import { createHealthPage, type HealthPage } from "./health.ts";
 import { createIdempotency, type Idempotency } from "./idempotency.ts";
 import { createListener, type Listener, type ListenerTimeouts } from "./listener.ts";
@@ -42,6 +45,8 @@ export interface HubOptions {
   readonly tls?: TlsFiles | undefined;
   /** The web package's `dist`. */
   readonly pageFolder: string;
+  /** Shared with the runner at each start of the node. */
+  readonly runnerToken: string;
   /** `<data>/run/hub.sock`. */
   readonly socketPath?: string;
   readonly rateLimits?: RateLimits;
@@ -55,6 +60,7 @@ export interface HubState {
   readonly store: Store;
   readonly claims: ClaimStore;
   readonly secretsKey: Uint8Array;
+  readonly extensions: ExtensionPlane;
 }
 
 export interface Hub {
@@ -78,12 +84,14 @@ interface Serving {
   readonly handlers: Readonly<Record<SignedRoute, Handler>>;
   readonly idempotency: Idempotency;
   readonly bus: Bus;
+  readonly extensions: ExtensionPlane;
+  readonly gateway: (incoming: RouteRequest) => Promise<Answer>;
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { config, gate, log, nowMs } = options;
   const origins = createOrigins(originsOf(config));
-  const page = await openStaticPage(options.pageFolder, origins.webSocketSources);
+  const page = await openStaticPage(options.pageFolder, origins.webSocketSources, publicBaseOf(config));
   const health = createHealthPage({ config, version: options.version, gate });
   const metrics = createMetrics();
   const limiter = createRateLimiter(options.rateLimits ?? defaultRateLimits, () => performance.now());
@@ -100,6 +108,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const routerOf = (classes: (route: CompiledRoute) => boolean, withPage: boolean) =>
     createRouter({
       routes: routes.filter(classes).map((route) => ({ route, answer: answers(route) })),
+      ...(withPage ? { gateway: (incoming: RouteRequest) => current().gateway(incoming) } : {}),
       page: withPage ? page.find : () => undefined,
       gate,
       limiter,
@@ -110,7 +119,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     });
   const routers = {
     public: await routerOf((route) => route.class !== "internal", true),
-    port: await routerOf((route) => route.name === "internal.metrics" || route.name === "health.get", false),
+    port: await routerOf((route) => portRoutes.has(route.name), false),
     socket: await routerOf((route) => route.class === "internal" || route.name === "health.get", false),
   };
   const upgrade: NonNullable<Parameters<typeof createListener>[0]["upgrade"]> = (request, socket, head) => {
@@ -151,7 +160,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     metrics,
     url: origins.list[0] ?? "",
     busConnections: () => proxy.connections,
-    serve({ bus, store, claims, secretsKey }) {
+    serve({ bus, store, claims, secretsKey, extensions }) {
       const idempotency = createIdempotency({
         store,
         secretsKey,
@@ -161,13 +170,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);
       const authenticate = createAuthenticate({ origins, limiter, claims, findCaller, nowMs, auth: config.auth });
       const pipeline = createPipeline({ authenticate, idempotency, checkAnswers: options.checkAnswers ?? false });
-      serving = { pipeline, handlers: createHandlers(bus), idempotency, bus };
+      const gateway = createGatewayAnswer({ authenticate, gateway: extensions.gateway, relaxed: config.auth === "off" });
+      serving = { pipeline, handlers: createHandlers(bus, () => extensions), idempotency, bus, extensions, gateway };
     },
     async listen() {
       for (const { bind } of listeners) await bind();
     },
     async sweep() {
       await serving?.idempotency.sweep();
+      await serving?.extensions.sweep();
     },
     async close(drainMs) {
       proxy.close();
@@ -184,6 +195,15 @@ interface PlannedBinding {
   /** The address family may be missing on this machine. */
   readonly optional: boolean;
 }
+
+/** What runners and Prometheus reach; the first admin is made on the socket only. */
+const portRoutes: ReadonlySet<RouteName> = new Set([
+  "internal.metrics",
+  "health.get",
+  "internal.broker",
+  "internal.bundle",
+  "internal.uiHash",
+]);
 
 /** On loopback both families are taken: a browser may find `localhost` on either, and nobody else may sit on the other. */
 function bindings(config: Config, socketPath: string | undefined): PlannedBinding[] {
@@ -239,8 +259,12 @@ function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics,
       body: await metrics.render(),
     }),
   };
+  const internal: Readonly<Partial<Record<RouteName, (incoming: RouteRequest) => Promise<Answer>>>> = createInternalAnswers(
+    () => current().extensions,
+    options.runnerToken,
+  );
   return (route: CompiledRoute) => {
-    const answer = plain[route.name];
+    const answer = plain[route.name] ?? internal[route.name];
     if (answer !== undefined) return answer;
     if (route.name === "internal.bootstrap") return (incoming: RouteRequest) => bootstrap(route, incoming, current().bus);
     const signed = (incoming: RouteRequest) => {

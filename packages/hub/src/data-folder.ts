@@ -4,8 +4,11 @@
  * ```
  * format.json            version of this layout
  * keys/                  hub.nkey, sys.nkey, instance.json
- * state/                 state.db, claims.db (SQLite)
+ * state/                 state.db, claims.db, executions.db (SQLite)
  * blobs/                 ciphertext by hash
+ * bundles/               packages by content hash
+ * uploads/               bundles on their way in
+ * runner/                prepared components, the key of their seals
  * nats/                  nats.conf, acl.conf, fence.conf, js/
  * run/                   lock.db, hub.pid, hub.sock, nats.pid, up.json
  * ```
@@ -30,7 +33,11 @@ export interface DataPaths {
   readonly keys: string;
   readonly stateDb: string;
   readonly claimsDb: string;
+  readonly executionsDb: string;
   readonly blobs: string;
+  readonly bundles: string;
+  readonly uploads: string;
+  readonly runner: string;
   readonly nats: string;
   readonly natsConfig: string;
   readonly acl: string;
@@ -60,7 +67,11 @@ export function dataPaths(data: string): DataPaths {
     keys: join(root, "keys"),
     stateDb: join(root, "state", "state.db"),
     claimsDb: join(root, "state", "claims.db"),
+    executionsDb: join(root, "state", "executions.db"),
     blobs: join(root, "blobs"),
+    bundles: join(root, "bundles"),
+    uploads: join(root, "uploads"),
+    runner: join(root, "runner"),
     nats,
     natsConfig: join(nats, "nats.conf"),
     acl: join(nats, "acl.conf"),
@@ -82,7 +93,8 @@ export async function openDataFolder(data: string, store: "sqlite" | "kv"): Prom
   await ensurePrivateFolder(paths.run);
   const lock = await acquireDataLock(paths.run, paths.root);
   try {
-    for (const folder of [paths.keys, join(paths.root, "state"), paths.blobs, paths.nats]) await ensurePrivateFolder(folder);
+    for (const folder of [paths.keys, join(paths.root, "state"), paths.blobs, paths.nats, paths.bundles, paths.uploads, paths.runner])
+      await ensurePrivateFolder(folder);
     const formatPath = join(paths.root, "format.json");
     const format = await openFormat(formatPath, store, await hasData(paths));
     const stateIsThere = await hasContent(paths.stateDb);

@@ -5,10 +5,13 @@
  * depends on a room is decided by the bus, where the room is read. A missing entry is a type error.
  */
 import type { Bus, Caller, Input } from "@althing/bus";
-import type { BlobHash, RouteName, SignPub } from "@althing/contract";
+import type { BlobHash, RouteName, RouteParsed, SignPub } from "@althing/contract";
+import type { ExtensionPlane } from "./extension-plane.ts";
 
 /** A streamed upload whose declared digest is part of the verified signature. */
 export interface Upload {
+  /** As sent; multipart bodies name their boundary here. */
+  readonly contentType: string;
   readonly bytes: AsyncIterable<Uint8Array>;
   /** sha-256 of Content-Digest, hexadecimal. */
   readonly sha256: BlobHash;
@@ -26,12 +29,68 @@ export interface Call {
 }
 
 export type Handler = (call: Call) => Promise<unknown>;
-export type SignedRoute = Exclude<RouteName, "health.get" | "openapi.get" | "internal.bootstrap" | "internal.metrics">;
+export type SignedRoute = Exclude<RouteName, "health.get" | "openapi.get" | `internal.${string}`>;
 
 /** Routes that keep If-Match; elsewhere the header is refused, because a precondition that nobody checks is worse than none. */
-export const conditionalRoutes: ReadonlySet<RouteName> = new Set(["rooms.invite", "rooms.kick", "rooms.role", "rooms.rekey"]);
+export const conditionalRoutes: ReadonlySet<RouteName> = new Set([
+  "rooms.invite",
+  "rooms.kick",
+  "rooms.role",
+  "rooms.rekey",
+  "policy.put",
+  "instancePolicy.put",
+  "packages.change",
+  "packages.rollback",
+]);
 
-export function createHandlers(bus: Bus): Readonly<Record<SignedRoute, Handler>> {
+/** Parameters, query and body of a route in one flat object, as its schemas made them. */
+type Flat<N extends RouteName> = Defined<RouteParsed<N>["params"]> & Defined<RouteParsed<N>["query"]> & Defined<RouteParsed<N>["body"]>;
+type Defined<T> = T extends undefined ? unknown : T;
+
+/** The routes of communities and packages. */
+function extensionHandlers(plane: () => ExtensionPlane) {
+  const as = <N extends RouteName>(call: Call) => call.input as Flat<N>;
+  const precondition = (call: Call) => (call.ifMatch === undefined ? {} : { ifMatch: call.ifMatch });
+  return {
+    "communities.create": (c) => plane().communities.create(c.caller(), as<"communities.create">(c)),
+    "communities.list": (c) => plane().communities.list(c.caller(), as<"communities.list">(c)),
+    "communities.get": (c) => plane().communities.get(c.caller(), as<"communities.get">(c)),
+    "communities.delete": (c) => plane().communities.delete(c.caller(), as<"communities.delete">(c)),
+    "communities.members": (c) => plane().communities.members(c.caller(), as<"communities.members">(c)),
+    "communities.addMember": (c) => plane().communities.addMember(c.caller(), as<"communities.addMember">(c)),
+    "communities.setRoles": (c) => plane().communities.setRoles(c.caller(), as<"communities.setRoles">(c)),
+    "communities.removeMember": (c) => plane().communities.removeMember(c.caller(), as<"communities.removeMember">(c)),
+    "policy.get": (c) => plane().policies.get(c.caller(), as<"policy.get">(c)),
+    "policy.put": (c) => plane().policies.put(c.caller(), as<"policy.put">(c), precondition(c)),
+    "policy.dryRun": (c) => plane().dryRun(c.caller(), as<"policy.dryRun">(c)),
+    "instancePolicy.get": () => plane().policies.instance(),
+    "instancePolicy.put": (c) => plane().policies.putInstance(c.caller(), as<"instancePolicy.put">(c), precondition(c)),
+    "trust.list": () => plane().trust.list(),
+    "trust.add": (c) => plane().trust.add(c.caller(), as<"trust.add">(c)),
+    "trust.remove": (c) => plane().trust.remove(c.caller(), as<"trust.remove">(c)),
+    "registry.list": (c) => plane().registry.list(c.caller(), as<"registry.list">(c)),
+    "registry.get": (c) => plane().registry.get(c.caller(), as<"registry.get">(c)),
+    "registry.version": (c) => plane().registry.version(c.caller(), as<"registry.version">(c)),
+    "registry.publish": (c) => plane().registry.publish(c.caller(), c.upload()),
+    "registry.deprecate": (c) => plane().registry.deprecate(c.caller(), as<"registry.deprecate">(c)),
+    "registry.yank": (c) => plane().registry.yank(c.caller(), as<"registry.yank">(c)),
+    "registry.rebind": (c) => plane().registry.rebind(c.caller(), as<"registry.rebind">(c)),
+    "packages.list": (c) => plane().installs.list(c.caller(), as<"packages.list">(c)),
+    "packages.pages": (c) => plane().installs.pages(c.caller(), as<"packages.pages">(c)),
+    "packages.upload": (c) => plane().installs.upload(c.caller(), as<"packages.upload">(c), c.upload()),
+    "packages.installRegistry": (c) => plane().installs.installRegistry(c.caller(), as<"packages.installRegistry">(c)),
+    "packages.get": (c) => plane().installs.get(c.caller(), as<"packages.get">(c)),
+    "packages.change": (c) => plane().installs.change(c.caller(), as<"packages.change">(c), precondition(c)),
+    "packages.remove": (c) => plane().installs.remove(c.caller(), as<"packages.remove">(c)),
+    "packages.rollback": (c) => plane().installs.rollback(c.caller(), as<"packages.rollback">(c), precondition(c)),
+    "packages.retry": (c) => plane().installs.retry(c.caller(), as<"packages.retry">(c)),
+    "packages.versions": (c) => plane().installs.versions(c.caller(), as<"packages.versions">(c)),
+    "packages.log": (c) => plane().observed.log(c.caller(), as<"packages.log">(c)),
+    "packages.usage": (c) => plane().observed.usage(c.caller(), as<"packages.usage">(c)),
+  } as const satisfies Partial<Record<SignedRoute, Handler>>;
+}
+
+export function createHandlers(bus: Bus, plane: () => ExtensionPlane): Readonly<Record<SignedRoute, Handler>> {
   const { users, sessions, rooms, blobs } = bus;
   /** The route's schema made this input, which the type system cannot see through the table. */
   const as = <N extends RouteName>(call: Call) => call.input as Input<N>;
@@ -69,5 +128,6 @@ export function createHandlers(bus: Bus): Readonly<Record<SignedRoute, Handler>>
     "rooms.history": (c) => rooms.history(c.caller(), as<"rooms.history">(c)),
     "blobs.put": (c) => putBlob(c),
     "blobs.get": (c) => blobs.get(c.caller(), as<"blobs.get">(c)),
+    ...extensionHandlers(plane),
   };
 }

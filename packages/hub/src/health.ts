@@ -4,7 +4,7 @@
  * Invariant: every field is read from what runs: the access list's state from the bus, fsync from nats-server's own report and the store's
  * opening, quorum from the connection. Before the store is open the page says so and names the reason; nothing is guessed.
  */
-import type { Config, Health, Posture } from "@althing/contract";
+import { postureSchema, type Config, type Health, type Posture } from "@althing/contract";
 import type { Gate } from "./gate.ts";
 
 export interface HealthSources {
@@ -13,6 +13,10 @@ export interface HealthSources {
   readonly fsync: Posture["fsync"];
   readonly natsConnected: () => boolean;
   readonly claimable: () => Promise<boolean>;
+  /** How the runner keeps sandboxes apart; `undefined` while it is down. */
+  readonly sandbox: () => string | undefined;
+  /** Does the instance trust anybody to sign packages? */
+  readonly signing: () => Promise<boolean>;
 }
 
 export interface HealthPage {
@@ -30,7 +34,7 @@ export interface HealthOptions {
 export function createHealthPage({ config, version, gate }: HealthOptions): HealthPage {
   let sources: HealthSources | undefined;
 
-  function posture(): Posture {
+  function posture(signs: boolean): Posture {
     const connected = sources?.natsConnected() ?? false;
     return {
       auth: config.auth,
@@ -39,10 +43,10 @@ export function createHealthPage({ config, version, gate }: HealthOptions): Heal
       cluster: { size: 1, quorum: connected, replicas: 1, heard: connected ? 1 : 0 },
       store: sources?.store ?? { kind: config.store === "kv" ? "jetstream" : "sqlite", ready: false, schema: 0 },
       at_rest: "off",
-      signing: "none",
+      signing: signs ? "trust-bundle" : "none",
       fsync: sources?.fsync ?? "interval",
-      sandbox: "none",
-      private_hosts: 0,
+      sandbox: postureSchema.shape.sandbox.catch("none").parse(sources?.sandbox() ?? "none"),
+      private_hosts: config.private_hosts.length,
     };
   }
 
@@ -62,6 +66,7 @@ export function createHealthPage({ config, version, gate }: HealthOptions): Heal
     },
     async read() {
       const claimable = await readClaimable();
+      const signs = await (sources?.signing() ?? Promise.resolve(false)).catch(() => false);
       const ready = gate.state === "open" && claimable !== undefined;
       const status = ready ? "ready" : gate.state === "starting" || gate.state === "stopping" ? gate.state : "unavailable";
       const reason = claimable === undefined ? "the store does not answer" : gate.reason;
@@ -71,7 +76,7 @@ export function createHealthPage({ config, version, gate }: HealthOptions): Heal
         version,
         node: config.node_name,
         claimable: claimable ?? false,
-        posture: posture(),
+        posture: posture(signs),
       };
       return { status: ready ? 200 : 503, health };
     },

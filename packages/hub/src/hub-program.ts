@@ -20,9 +20,11 @@ import {
 import { z } from "zod";
 import { createHub, type Hub } from "./create-hub.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { openExtensionPlane, publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
 import { createGate } from "./gate.ts";
 import { createLog, type HubLog } from "./log.ts";
-import { writeNatsFiles } from "./nats-files.ts";
+import { natsFiles, writeNatsFiles } from "./nats-files.ts";
+import { originsOf } from "./origins.ts";
 import { openState, type OpenState } from "./open-state.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
@@ -54,6 +56,7 @@ interface Prepared {
   readonly folder: DataFolder;
   readonly hub: Hub;
   readonly log: HubLog;
+  readonly runnerToken: string;
 }
 
 /** Settings as the supervisor resolved them, checked again: a process trusts no message. */
@@ -68,6 +71,9 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   const gate = createGate();
   let prepared: Prepared | undefined;
   let opened: OpenState | undefined;
+  let extensions: ExtensionPlane | undefined;
+  /** As the supervisor last told. */
+  let runner: { readonly url: string | undefined; readonly isolation: string | undefined } = { url: undefined, isolation: undefined };
   let work: Promise<void> = Promise.resolve();
   let stopping: Promise<void> | undefined;
   /** Grows with each fence and each lost connection: what was put in force before is void. */
@@ -100,19 +106,27 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     options.send({ type: "beat", fenced: gate.state !== "open" });
   };
   const steps: { readonly [T in ToHub["type"]]: (message: Extract<ToHub, { type: T }>) => Promise<void> } = {
-    start: async ({ config }) => {
-      prepared = await prepare(readConfig(config));
+    start: async ({ config, runnerToken }) => {
+      prepared = await prepare(readConfig(config), runnerToken);
       log = prepared.log;
-      const { paths } = prepared.folder;
-      options.send({ type: "prepared", natsConfig: paths.natsConfig, aclFile: paths.acl, fenceFile: paths.fence, pidFile: paths.natsPid });
+      const { config: own, folder } = prepared;
+      // A source list has no form for IPv6 literals (CSP 3, host-source).
+      const place = {
+        data: folder.paths.runner,
+        origins: originsOf(own).filter((origin) => !origin.includes("[")),
+        publicBase: publicBaseOf(own),
+      };
+      options.send({ type: "prepared", ...natsFiles(own, folder), runner: place });
     },
     "nats-started": async () => {
       if (prepared === undefined) throw new TypeError("nats-started came before start");
       if (opened !== undefined) return reopen("nats-server was started again");
       const since = closings;
-      opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log });
+      const signalReload = () => options.send({ type: "reload" });
+      opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log, signalReload });
       watchConnection(opened.connection);
-      giveState(prepared, opened);
+      extensions = await openExtensions(prepared, opened);
+      giveState(prepared, opened, extensions);
       const adminLink = (await opened.bus.users.claimable())
         ? `${prepared.hub.url}/claim#token=${(await opened.bus.users.issueAdminLink()).token}`
         : undefined;
@@ -122,11 +136,15 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       log.info({ nats: opened.connection.serverVersion }, "ready");
       sweeper = setInterval(sweep, sweepIntervalMs);
     },
+    runner: ({ url, isolation }) => {
+      runner = { url, isolation };
+      return Promise.resolve();
+    },
     fenced: () => reopen("this node was fenced"),
     stop: () => stop(),
   };
 
-  async function prepare(config: Config): Promise<Prepared> {
+  async function prepare(config: Config, runnerToken: string): Promise<Prepared> {
     const ownLog = options.log ?? createLog({ level: config.log_level, node: config.node_name });
     const tls = await readTlsFiles(config);
     const folder = await openDataFolder(config.data, config.store);
@@ -140,10 +158,11 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
         nowMs: options.nowMs,
         tls,
         pageFolder: options.pageFolder,
+        runnerToken,
         socketPath: folder.paths.socket,
       });
       await hub.listen();
-      return { config, folder, hub, log: ownLog };
+      return { config, folder, hub, log: ownLog, runnerToken };
     } catch (error) {
       folder.close();
       throw error;
@@ -159,17 +178,31 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     });
   }
 
-  function giveState({ hub, folder }: Prepared, state: OpenState): void {
+  function openExtensions(
+    { config, folder, hub, log: ownLog, runnerToken }: Prepared,
+    { bus, connection, store }: OpenState,
+  ): Promise<ExtensionPlane> {
+    return openExtensionPlane({
+      ...{ config, folder, bus, connection, store, nowMs: options.nowMs, log: ownLog, runnerToken },
+      runnerUrl: () => runner.url,
+      onInvocation: (seen) => hub.metrics.observeInvocation(seen),
+    });
+  }
+
+  function giveState({ hub, folder }: Prepared, state: OpenState, plane: ExtensionPlane): void {
     const { bus, connection } = state;
-    hub.serve({ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey });
+    hub.serve({ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey, extensions: plane });
     hub.health.setSources({
       acl: () => ({ state: bus.acl.state, revision: bus.acl.revision() }),
       store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
       fsync: state.fsync,
       natsConnected: () => connection.connected(),
       claimable: () => bus.users.claimable(),
+      sandbox: () => runner.isolation,
+      signing: async () => (await plane.trust.list()).anchors.length > 0,
     });
     hub.metrics.setSources({
+      guests: () => plane.guestMetrics.render(),
       natsConnected: () => connection.connected(),
       aclRevision: () => bus.acl.revision(),
       aclReloads: () => bus.acl.stats().reloads,
@@ -218,7 +251,8 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     if (stopping !== undefined) return;
     const known = isAppError(error) ? error : new AppError("system.internal", { requestId: "start" }, { cause: error });
     log.error({ err: error }, "failed");
-    options.send({ type: "failed", code: known.code, message: known.message, fix: known.fix });
+    const message = [known.message, ...known.faults.map((fault) => `${fault.path}: ${fault.message}`)].join(" ");
+    options.send({ type: "failed", code: known.code, message, fix: known.fix });
     await stop(1);
   }
 
@@ -226,6 +260,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     gate.stop();
     clearInterval(sweeper);
     await settled(prepared?.hub.close(drainMs), log);
+    await settled(extensions?.close(), log);
     await settled(opened?.close(), log);
     prepared?.folder.close();
     clearInterval(beat);

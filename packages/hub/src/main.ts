@@ -61,6 +61,6 @@ if (mode === "one-shot") {
 } else if (mode === undefined && process.send !== undefined) {
   serve();
 } else {
-  process.stderr.write("The hub is started by `althing up`; alone it only runs: one-shot bootstrap --data DIR\n");
+  process.stderr.write("The hub is started by `althing up`; alone it only runs: one-shot bootstrap|nats-config --data DIR\n");
   process.exitCode = 2;
 }

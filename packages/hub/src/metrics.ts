@@ -15,11 +15,25 @@ export interface MetricSources {
   rooms(): number | Promise<number>;
   busConnections(): number;
   gateOpen(): boolean;
+  /** What extensions recorded, in Prometheus' text format. */
+  guests(): string;
+}
+
+/** One invocation of an extension, at its end. */
+export interface SeenInvocation {
+  readonly extension: string;
+  readonly trigger: string;
+  readonly status: string;
+  readonly code: string;
+  readonly durationMs: number;
+  readonly fuel: number;
+  readonly egressBytes: number;
 }
 
 export interface HubMetrics {
   /** @param durationMs from the first byte of the head to the end of the answer */
   observe(route: string, status: number, code: string, durationMs: number): void;
+  observeInvocation(seen: SeenInvocation): void;
   setSources(sources: MetricSources): void;
   render(): Promise<string>;
   readonly contentType: string;
@@ -43,6 +57,21 @@ export function createMetrics(): HubMetrics {
     buckets: [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     registers,
   });
+  const invocations = new Counter({
+    name: "althing_ext_invocations_total",
+    help: "Invocations of extensions by trigger, status and code.",
+    labelNames: ["trigger", "status", "code"],
+    registers,
+  });
+  const invocationDurations = new Histogram({
+    name: "althing_ext_invocation_duration_seconds",
+    help: "Time an invocation took in the runner.",
+    labelNames: ["trigger"],
+    buckets: [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
+    registers,
+  });
+  const fuel = new Counter({ name: "althing_ext_fuel_total", help: "Fuel that invocations used.", registers });
+  const egress = new Counter({ name: "althing_ext_egress_bytes_total", help: "Bytes that invocations sent and received.", registers });
   const series = new Map<string, { readonly requests: Counter.Internal; readonly durations: Histogram.Internal<"route"> }>();
   let sources: MetricSources | undefined;
   const gauge = (name: string, help: string, read: (from: MetricSources) => number | Promise<number>) =>
@@ -73,10 +102,16 @@ export function createMetrics(): HubMetrics {
       known.requests.inc();
       known.durations.observe(durationMs / 1_000);
     },
+    observeInvocation(seen) {
+      invocations.inc({ trigger: seen.trigger, status: seen.status, code: seen.code });
+      invocationDurations.observe({ trigger: seen.trigger }, seen.durationMs / 1_000);
+      fuel.inc(seen.fuel);
+      egress.inc(seen.egressBytes);
+    },
     setSources(given) {
       sources = given;
     },
-    render: () => registry.metrics(),
+    render: async () => `${await registry.metrics()}${sources?.guests() ?? ""}`,
     contentType: registry.contentType,
     close: () => registry.clear(),
   };

@@ -1,13 +1,26 @@
 /**
- * Modes in which the hub opens the data folder, does one thing and ends: `one-shot bootstrap --data DIR`.
+ * Modes in which the hub opens the data folder, does one thing and ends: `one-shot bootstrap --data DIR` makes the first admin;
+ * `one-shot nats-config --data DIR` makes keys and fence, and tells the configuration for a nats-server that the operator runs.
  *
  * Invariant: the same lock, checks and rules as in a serving hub; JSON in on standard input, JSON out on standard output, a problem document and exit
  * code 1 when refused. No nats-server is needed: the state of a single node is SQLite. Whoever can open the folder has the right.
  */
 import { createNewcomers, openCollections } from "@althing/bus";
-import { AppError, bootstrapSchema, faultsOf, isAppError, limits, toProblem, type User } from "@althing/contract";
+import {
+  AppError,
+  bootstrapSchema,
+  externalNats,
+  faultsOf,
+  isAppError,
+  limits,
+  toProblem,
+  type ExternalNatsFiles,
+  type User,
+} from "@althing/contract";
 import { openSqliteStore } from "@althing/store";
 import { openDataFolder } from "./data-folder.ts";
+import { readConfig } from "./hub-program.ts";
+import { natsConfigText, natsFiles, writeNatsFiles } from "./nats-files.ts";
 import { createRequestIds } from "./request-id.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
@@ -22,8 +35,10 @@ export interface OneShotOptions {
 /** @returns the exit code */
 export async function runOneShot(options: OneShotOptions): Promise<number> {
   try {
-    const user = await bootstrap(dataOf(options.args), await options.readInput(), options.nowMs);
-    options.writeOutput(`${JSON.stringify(user)}\n`);
+    const { mode, data } = taskOf(options.args);
+    const input = await options.readInput();
+    const done = mode === "bootstrap" ? await bootstrap(data, input, options.nowMs) : await prepareNats(data, input);
+    options.writeOutput(`${JSON.stringify(done)}\n`);
     return 0;
   } catch (error) {
     const requestId = createRequestIds({ now: options.nowMs }).next();
@@ -34,11 +49,31 @@ export async function runOneShot(options: OneShotOptions): Promise<number> {
 }
 
 /** @throws {cli.usage} */
-function dataOf(args: readonly string[]): string {
+function taskOf(args: readonly string[]): { readonly mode: "bootstrap" | "nats-config"; readonly data: string } {
   const [mode, flag, data, ...more] = args;
-  if (mode !== "bootstrap" || flag !== "--data" || data === undefined || data === "" || more.length > 0)
-    throw new AppError("cli.usage", { detail: "one-shot bootstrap --data DIR" });
-  return data;
+  if ((mode !== "bootstrap" && mode !== "nats-config") || flag !== "--data" || data === undefined || data === "" || more.length > 0)
+    throw new AppError("cli.usage", { detail: "one-shot bootstrap|nats-config --data DIR" });
+  return { mode, data };
+}
+
+/** Input: the settings, resolved. @throws {config.invalid} {data.locked} and what opening the folder throws */
+async function prepareNats(data: string, input: Uint8Array): Promise<ExternalNatsFiles> {
+  const config = readConfig(parseStrictJson(input));
+  if (externalNats(config) === undefined)
+    throw new AppError("config.invalid", {
+      key: "nats_url",
+      source: "the settings",
+      observed: "absent",
+      detail: "only a nats-server of your own is configured by hand",
+    });
+  const folder = await openDataFolder(data, config.store);
+  try {
+    await writeNatsFiles(config, folder);
+    const { aclFile, fenceFile, pidFile } = natsFiles(config, folder);
+    return { config: natsConfigText(config, folder), aclFile, fenceFile, pidFile };
+  } finally {
+    folder.close();
+  }
 }
 
 /** @throws {bootstrap.closed} {user.exists} {user.handle_taken} {user.bad_key_proof} {data.locked} and what opening the folder throws */

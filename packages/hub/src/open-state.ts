@@ -4,8 +4,8 @@
  * Invariant: opened in this order and closed in the reverse; a failure half-way closes what was opened. An existing store is never made anew.
  * What the posture says of fsync is what nats-server reports and what the store was opened with.
  */
-import { connectBus, createBus, type Bus, type BusConnection } from "@althing/bus";
-import { AppError, streams, type Config, type Posture } from "@althing/contract";
+import { aclConfig, connectBus, createBus, proveExternalAcl, type Bus, type BusConnection, type BusConnectionOptions } from "@althing/bus";
+import { AppError, externalNats, streams, type Config, type Posture } from "@althing/contract";
 import {
   openFolderObjects,
   openJetStreamClaims,
@@ -20,6 +20,8 @@ import { z } from "zod";
 import { isExposed } from "./create-hub.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { HubLog } from "./log.ts";
+import { checkExternalServer, natsFiles } from "./nats-files.ts";
+import { writePrivateFile } from "./private-file.ts";
 
 export interface OpenState {
   readonly connection: BusConnection;
@@ -38,22 +40,18 @@ export interface OpenStateOptions {
   readonly folder: DataFolder;
   readonly nowMs: () => number;
   readonly log: HubLog;
+  /** Has the process of an operator's nats-server told to read its configuration again; a server of our own is asked on its system account. */
+  readonly signalReload?: () => void;
 }
 
-/** @throws {nats.unavailable} {nats.version} {store.corrupt} {store.version} {store.unavailable} */
-export async function openState({ config, folder, nowMs, log }: OpenStateOptions): Promise<OpenState> {
+/** @throws {nats.unavailable} {nats.version} {nats.acl_unmanaged} {config.invalid} {store.corrupt} {store.version} {store.unavailable} */
+export async function openState({ config, folder, nowMs, log, signalReload = () => undefined }: OpenStateOptions): Promise<OpenState> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of opened.reverse()) await end();
   };
   try {
-    const scheme = config.tls_cert === undefined ? "nats" : "tls";
-    const connection = await connectBus({
-      url: `nats://${natsAddress(config)}:${config.ports.nats}`,
-      hubSeed: folder.keys.hubSeed,
-      systemSeed: folder.keys.sysSeed,
-      ...(config.tls_cert === undefined ? {} : { certFile: config.tls_cert }),
-    });
+    const connection = await connectNats(config, folder, signalReload);
     opened.push(() => connection.close());
     const clock = { now: nowMs };
     const { store, claims } = config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
@@ -73,8 +71,8 @@ export async function openState({ config, folder, nowMs, log }: OpenStateOptions
       log: (level, event, fields) => log[level](fields, event),
       config: {
         node: config.node_name,
-        natsUrls: [`${scheme}://${hostForClients(config)}:${config.ports.nats}`],
-        aclFile: folder.paths.acl,
+        natsUrls: [addressForClients(config)],
+        aclFile: natsFiles(config, folder).aclFile,
         hubNkey: folder.keys.hubPublic,
         systemNkey: folder.keys.sysPublic,
         nameKey: folder.keys.nameKey,
@@ -86,6 +84,29 @@ export async function openState({ config, folder, nowMs, log }: OpenStateOptions
     return { connection, store, claims, bus, schemaVersion: await store.schemaVersion(), fsync, refresh: () => bus.fenced(), close };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+async function connectNats(config: Config, folder: DataFolder, signalReload: () => void): Promise<BusConnection> {
+  const external = externalNats(config);
+  const options: BusConnectionOptions = {
+    url: external === undefined ? `nats://${natsAddress(config)}:${config.ports.nats}` : `nats://${new URL(external.url).host}`,
+    hubSeed: folder.keys.hubSeed,
+    systemSeed: folder.keys.sysSeed,
+    ...(config.tls_cert === undefined || external?.tls === false ? {} : { certFile: config.tls_cert }),
+  };
+  if (external === undefined) return connectBus(options);
+  // By signal, also where the system account is there: it is how the supervisor closes the fence.
+  await proveExternalAcl({ ...options, signalReload }, (added) =>
+    writePrivateFile(external.aclFile, aclConfig(folder.keys.hubPublic, added)),
+  );
+  const connection = await connectBus({ ...options, serverPath: external.url, signalReload });
+  try {
+    checkExternalServer(config, connection);
+    return connection;
+  } catch (error) {
+    await connection.close();
     throw error;
   }
 }
@@ -119,6 +140,11 @@ function natsAddress(config: Config): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+function addressForClients(config: Config): string {
+  const tls = externalNats(config)?.tls ?? config.tls_cert !== undefined;
+  return `${tls ? "tls" : "nats"}://${hostForClients(config)}:${config.ports.nats}`;
+}
+
 /** The address told to clients on other machines is the first public one; on loopback the name every machine has. */
 function hostForClients(config: Config): string {
   const first = config.origins[0];
@@ -128,11 +154,12 @@ function hostForClients(config: Config): string {
 
 const jetStreamReportSchema = z.object({ data: z.object({ config: z.object({ sync_always: z.boolean().optional() }) }) });
 
-/** Asks the running server what it does, not the file what it should do. */
-async function fsyncOf(connection: BusConnection): Promise<Posture["fsync"]> {
-  const server = connection.system.info?.server_id ?? "";
+/** Asks the running server what it does, not the file what it should do; one that cannot be asked is taken for the worse. */
+async function fsyncOf({ system }: BusConnection): Promise<Posture["fsync"]> {
+  if (system === undefined) return "interval";
+  const server = system.info?.server_id ?? "";
   try {
-    const answer = await connection.system.request(`$SYS.REQ.SERVER.${server}.JSZ`, "", { timeout: 5_000 });
+    const answer = await system.request(`$SYS.REQ.SERVER.${server}.JSZ`, "", { timeout: 5_000 });
     return jetStreamReportSchema.parse(answer.json()).data.config.sync_always === true ? "always" : "interval";
   } catch (cause) {
     throw new AppError("nats.unavailable", { detail: "JetStream does not report its state" }, { cause });

@@ -7,6 +7,7 @@
 import type { Duplex } from "node:stream";
 import { STATUS_CODES } from "node:http";
 import { AppError, isAppError, toProblem } from "@althing/contract";
+import { isGatewayHead } from "./gateway-target.ts";
 import { apiHeaders } from "./security-headers.ts";
 
 export interface Answer {
@@ -49,13 +50,15 @@ export function endWithProblem(socket: Duplex, error: AppError, requestId: strin
 }
 
 /** What Node's parser refused, in the catalogue's words; `undefined` when the connection simply went away. */
-export function parserError(error: Error & { code?: string }, headersMaxBytes: number): AppError | undefined {
+export function parserError(error: Error & { code?: string; rawPacket?: Uint8Array }, headersMaxBytes: number): AppError | undefined {
   switch (error.code) {
     case "ECONNRESET":
     case "EPIPE":
       return undefined;
     case "HPE_HEADER_OVERFLOW":
-      return new AppError("request.headers_too_large", { limit: headersMaxBytes });
+      return new AppError(isGatewayHead(error.rawPacket) ? "ext.headers_too_large" : "request.headers_too_large", {
+        limit: headersMaxBytes,
+      });
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return new AppError("request.timeout", { limit: "the time allowed" });
     default:

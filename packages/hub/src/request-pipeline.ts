@@ -74,6 +74,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   };
 }
 
+/**
+ * The body with its digest compared, if it came with one; empty without a body.
+ * @throws {auth.digest_mismatch} {request.too_large}
+ */
+export async function readSignedBody(
+  route: CompiledRoute,
+  incoming: PipelineRequest,
+  digest: readonly DigestMember[] | undefined,
+): Promise<Uint8Array> {
+  return (digest === undefined ? await unsignedBody(route, incoming) : await signedBody(route, incoming, digest)) ?? emptyBytes;
+}
+
 async function signedBody(
   route: CompiledRoute,
   { request, response }: PipelineRequest,
@@ -116,7 +128,11 @@ function checkMediaType(route: CompiledRoute, exchange: Exchange): void {
     .toLowerCase()
     .split(";")
     .map((part) => part.trim());
-  const plain = parameters.every((parameter) => expected === "application/json" && /^charset="?utf-8"?$/.test(parameter));
+  const plain = parameters.every(
+    (parameter) =>
+      (expected === "application/json" && /^charset="?utf-8"?$/.test(parameter)) ||
+      (expected === "multipart/form-data" && parameter.startsWith("boundary=")),
+  );
   if (type !== expected || !plain) throw new AppError("request.unsupported_media_type", { expected, observed: printable(observed ?? "") });
 }
 
@@ -178,7 +194,11 @@ function uploadOf(route: CompiledRoute, { request, response }: PipelineRequest, 
     }
     for (const each of running) compareDigest(each.member, each.hash.digest());
   }
-  return { bytes: checked(), sha256: blobHashSchema.parse(Buffer.from(named.digest).toString("hex")) };
+  return {
+    contentType: request.headers["content-type"] ?? "",
+    bytes: checked(),
+    sha256: blobHashSchema.parse(Buffer.from(named.digest).toString("hex")),
+  };
 }
 
 function answerOf(route: CompiledRoute, result: unknown, options: PipelineOptions): Answer {

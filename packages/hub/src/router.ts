@@ -12,6 +12,7 @@ import { drainAfterAnswer } from "./body-reader.ts";
 import type { CompiledRoute } from "./compiled-routes.ts";
 import { addressOf, readHeaders, type Exchange } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
+import { gatewayTarget } from "./gateway-target.ts";
 import type { HubLog } from "./log.ts";
 import type { HubMetrics } from "./metrics.ts";
 import { printable } from "./origins.ts";
@@ -28,6 +29,8 @@ export interface RouteRequest {
 
 export interface RouterOptions {
   readonly routes: readonly { readonly route: CompiledRoute; readonly answer: (incoming: RouteRequest) => Answer | Promise<Answer> }[];
+  /** Any method and path below an extension's prefix; absent on internal listeners. */
+  readonly gateway?: (incoming: RouteRequest) => Promise<Answer>;
   /** Files of the page; consulted for GET and HEAD where no route matches. */
   readonly page: (path: string, ifNoneMatch: string | undefined) => Answer | undefined;
   readonly gate: Gate;
@@ -54,7 +57,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     exposeHeadRoutes: false,
     requestTimeout: 0,
     routerOptions: { maxParamLength: 512 },
-    frameworkErrors: (_error, request, reply) => sendProblem(options, request, reply, open(options, request), badTarget()),
+    frameworkErrors: (_error, request, reply) => sendProblem(options, request, reply, open(options, request), badTarget(request.raw.url)),
   });
   const exchanges = new WeakMap<Socket, Exchange>();
   const ungatedPaths = new Set(options.routes.filter(({ route }) => ungated.has(route.name)).map(({ route }) => route.path));
@@ -83,6 +86,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       },
     });
   }
+  registerGateway(app, options);
   registerPage(app, options);
   app.setNotFoundHandler((request) => {
     throw notFound(options, request);
@@ -95,8 +99,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   };
 }
 
-function badTarget(): AppError {
-  return new AppError("request.malformed", { detail: "the request target cannot be read" });
+function badTarget(target: string | undefined): AppError {
+  const detail = "the request target cannot be read";
+  return new AppError(gatewayTarget(target ?? "") === undefined ? "request.malformed" : "ext.bad_request", { detail });
 }
 
 type WithExchange = FastifyRequest & { exchange: Exchange | null };
@@ -129,12 +134,29 @@ function admit(options: RouterOptions, request: FastifyRequest, exchange: Exchan
     throw new AppError("request.rate_limited", { limit: `${limits.requestsPerSecondPerIp} a second` }, { retryAfterSeconds: wait });
   const target = request.raw.url ?? "";
   // The absolute form would carry an authority beside Host; only one may speak.
-  if (!target.startsWith("/")) throw badTarget();
+  if (!target.startsWith("/")) throw badTarget(target);
   if (!ungatedPaths.has(target)) options.gate.check();
   exchange.headers = readHeaders(request.raw);
   const expect = request.raw.headers.expect;
   if (expect !== undefined && expect.toLowerCase() !== "100-continue")
     throw new AppError("request.malformed", { detail: "Expect asks for something unknown" });
+}
+
+/** The rest of the path is the extension's, undecoded: `gatewayTarget` reads it from the raw target. */
+function registerGateway(app: FastifyInstance, { gateway, ...options }: RouterOptions): void {
+  if (gateway === undefined) return;
+  for (const url of [
+    "/api/ext/:extension",
+    "/api/ext/:extension/*",
+    "/api/communities/:community/ext/:extension",
+    "/api/communities/:community/ext/:extension/*",
+  ]) {
+    app.all(url, async (request, reply) => {
+      const exchange = exchangeOf(request);
+      exchange.route = "gateway";
+      return send(options, request, reply, await gateway({ request: request.raw, response: reply.raw, params: request.params, exchange }));
+    });
+  }
 }
 
 function registerPage(app: FastifyInstance, options: RouterOptions): void {
@@ -182,7 +204,7 @@ function foreign(error: unknown, request: FastifyRequest): unknown {
       });
     case "FST_ERR_BAD_URL":
     case "FST_ERR_ASYNC_CONSTRAINT":
-      return badTarget();
+      return badTarget(request.raw.url);
     default:
       return error;
   }

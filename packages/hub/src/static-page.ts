@@ -2,11 +2,13 @@
  * The page at `/`: files of the built web package, from a list made at start.
  *
  * Invariant: a request only looks a path up in that list; no path is ever joined from a request, so there is nothing to traverse. Assets carry
- * their hash in the name and may be cached for ever; the document may not. Without a build one line says how to make one.
+ * their hash in the name and may be cached for ever; the document may not. Without a build one line says how to make one. The page frames
+ * extension pages from one address and nothing else.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
+import { AppError } from "@althing/contract";
 import type { Answer } from "./problem-answer.ts";
 import { isMissing } from "./private-file.ts";
 import { pageHeaders } from "./security-headers.ts";
@@ -24,8 +26,9 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
   ".txt": "text/plain; charset=utf-8",
 };
-/** Client-side routes: each is the same document. */
+/** Client-side routes: each is the same document, and so is everything below `/c/`. */
 const documentPaths = ["/", "/claim"];
+const communityPath = /^\/c\/[^/]/;
 const fileMaxBytes = 16 * 1024 * 1024;
 
 export interface StaticPage {
@@ -43,9 +46,11 @@ interface Entry {
 /**
  * @param folder the web package's `dist`
  * @param webSocketSources for the page's policy
+ * @param extensionBase where browsers load extension pages from; absent: the page frames nothing
+ * @throws {config.invalid} it is no address
  */
-export async function openStaticPage(folder: string, webSocketSources: readonly string[]): Promise<StaticPage> {
-  const headers = pageHeaders(webSocketSources);
+export async function openStaticPage(folder: string, webSocketSources: readonly string[], extensionBase?: string): Promise<StaticPage> {
+  const headers = withFrames(pageHeaders(webSocketSources), extensionBase);
   const entries = new Map<string, Entry>();
   for (const file of await filesOf(folder)) {
     const type = types[extname(file)];
@@ -71,11 +76,24 @@ export async function openStaticPage(folder: string, webSocketSources: readonly 
   return {
     built,
     find(path, ifNoneMatch) {
-      const entry = entries.get(path);
+      const entry = entries.get(path) ?? (communityPath.test(path) ? entries.get("/") : undefined);
       if (entry === undefined) return undefined;
       return ifNoneMatch === entry.etag ? entry.unchanged : entry.fresh;
     },
   };
+}
+
+/** Only pages of bundles: `frame-src` holds for where a frame goes later, too. */
+function withFrames(headers: Readonly<Record<string, string>>, extensionBase: string | undefined): Readonly<Record<string, string>> {
+  if (extensionBase === undefined) return headers;
+  if (!/^https?:/.test(extensionBase) || !URL.canParse(extensionBase)) {
+    const detail = "it must be an http or https address";
+    throw new AppError("config.invalid", { key: "runner_public_base", source: "the configuration", observed: extensionBase, detail });
+  }
+  const { origin, pathname } = new URL(extensionBase);
+  // Both would end the source, and a path may hold them.
+  const path = pathname.replace(/\/$/, "").replaceAll(";", "%3B").replaceAll(",", "%2C");
+  return { ...headers, "content-security-policy": `${headers["content-security-policy"]}; frame-src ${origin}${path}/ext-ui/` };
 }
 
 function entryOf(bytes: Uint8Array, headers: Record<string, string>): Entry {

@@ -9,6 +9,7 @@ import { tempDir } from "@althing/testkit";
 import type { Config } from "@althing/contract";
 import { createHub, type Hub } from "../src/create-hub.ts";
 import { openDataFolder, type DataFolder } from "../src/data-folder.ts";
+import { openExtensionPlane } from "../src/extension-plane.ts";
 import { createGate, type Gate } from "../src/gate.ts";
 import type { ListenerTimeouts } from "../src/listener.ts";
 import { createLog } from "../src/log.ts";
@@ -30,6 +31,8 @@ export interface ServedHub {
   shiftMs: number;
   /** Makes the nonce store fail. */
   claimsFail: boolean;
+  /** Where the hub takes its runner to be. */
+  runnerUrl: string | undefined;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -62,13 +65,18 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
       },
     }),
   });
-  const steer = { shiftMs: 0, claimsFail: false };
+  const steer: { shiftMs: number; claimsFail: boolean; runnerUrl: string | undefined } = {
+    shiftMs: 0,
+    claimsFail: false,
+    runnerUrl: undefined,
+  };
   const nowMs = () => Date.now() + steer.shiftMs;
   const folder = await openDataFolder(config.data, config.store);
   await writeNatsFiles(config, folder);
   const nats = await startNatsServer({ natsConfig: folder.paths.natsConfig, pidFile: folder.paths.natsPid, port: config.ports.nats });
   const state = await openState({ config, folder, nowMs, log });
   const gate = createGate();
+  const runnerToken = "R".repeat(43);
   const pageFolder = options.pageFolder ?? join(dir.path, "no-page");
   const hub = await createHub({
     config,
@@ -77,6 +85,7 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     log,
     nowMs,
     pageFolder,
+    runnerToken,
     socketPath: folder.paths.socket,
     checkAnswers: true,
     rateLimits: options.rateLimits ?? looseRates,
@@ -86,13 +95,20 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     claim: (key, expiresAtMs) => (steer.claimsFail ? Promise.reject(new Error("the disk is gone")) : state.claims.claim(key, expiresAtMs)),
     close: () => state.claims.close(),
   };
-  hub.serve({ bus: state.bus, store: state.store, claims, secretsKey: folder.keys.secretsKey });
+  const extensions = await openExtensionPlane({
+    ...{ config, folder, bus: state.bus, connection: state.connection, store: state.store, nowMs, log, runnerToken },
+    runnerUrl: () => steer.runnerUrl,
+    onInvocation: (seen) => hub.metrics.observeInvocation(seen),
+  });
+  hub.serve({ bus: state.bus, store: state.store, claims, secretsKey: folder.keys.secretsKey, extensions });
   hub.health.setSources({
     acl: () => ({ state: state.bus.acl.state, revision: state.bus.acl.revision() }),
     store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
     fsync: state.fsync,
     natsConnected: () => state.connection.connected(),
     claimable: () => state.bus.users.claimable(),
+    sandbox: () => undefined,
+    signing: () => Promise.resolve(false),
   });
   await hub.listen();
   gate.open();
@@ -112,6 +128,7 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     async [Symbol.asyncDispose]() {
       gate.stop();
       await hub.close(500);
+      await extensions.close();
       await state.close();
       await endProcess(nats, "SIGTERM");
       folder.close();

@@ -18,4 +18,5 @@ export {
 } from "./start-hostile-proxy.ts";
 export { startInstance, type InstancePorts, type StartInstanceOptions, type TestInstance } from "./start-instance.ts";
 export { startNats, type StartNatsOptions, type TestNats } from "./start-nats.ts";
+export { startOtlpCollector, type CollectedSpan, type OtlpCollector } from "./start-otlp-collector.ts";
 export { tempDir, type TempDir } from "./temp-dir.ts";
