@@ -3,8 +3,8 @@
  *
  * Invariant: whatever is opened through the context is closed when the command ends, fails or is interrupted, newest first.
  */
-import { AppError, settings, type Config } from "@althing/contract";
-import { resolve } from "node:path";
+import { AppError, settings, type Config, type RunFile } from "@althing/contract";
+import { dirname, resolve } from "node:path";
 import { loadConfig } from "./config-file.ts";
 import { unmaskDashedId } from "./dashed-ids.ts";
 import type { CliHost } from "./host.ts";
@@ -106,12 +106,24 @@ export function absoluteData(context: Context, config: Config): string {
   return resolve(context.host.cwd, config.data);
 }
 
-/** Addresses to call: --url, else ALTHING_URL, else the instance that runs on the data folder, else the usual port. */
+/** How far up an instance is looked for from a folder inside its own, such as an extension's project. */
+const parentsMax = 4;
+
+/** Of the data folder; where nothing says which one, of the nearest parent folder that runs an instance. */
+async function runningInstance(context: Context): Promise<RunFile | undefined> {
+  const { config, sources } = instanceConfig(context);
+  for (let folder = context.host.cwd, steps = 0; ; folder = dirname(folder), steps += 1) {
+    const run = await readRunFile(resolve(folder, config.data));
+    if (run !== undefined || sources.data !== "default" || steps === parentsMax || dirname(folder) === folder) return run;
+  }
+}
+
+/** Addresses to call: --url, else ALTHING_URL, else the instance that runs on the data folder or one above, else the usual port. */
 export async function targetUrls(context: Context): Promise<string[]> {
   const given = listOption(context.options, "url");
   const named = given.length > 0 ? given : splitList(context.host.env["ALTHING_URL"]);
   if (named.length > 0) return named.map(checkUrl);
-  const run = await readRunFile(dataFolder(context));
+  const run = await runningInstance(context);
   return [run?.url ?? "http://localhost:8470"];
 }
 

@@ -52,6 +52,14 @@ describe("the command tree", () => {
       user: ["add", "list", "revoke"],
       blob: ["put", "get"],
       room: ["create", "list", "show", "invite", "join", "leave", "kick", "delete", "rekey", "send", "tail", "history", "safety"],
+      community: ["create", "list", "show", "leave"],
+      member: ["list", "add", "roles", "remove"],
+      policy: ["show", "set", "why", "dry-run"],
+      "instance policy": ["show", "set"],
+      trust: ["list", "add", "remove", "revoke"],
+      registry: ["list", "show", "deprecate", "yank"],
+      package: ["install", "upgrade", "consent", "activate", "deactivate", "rollback", "settings", "log", "usage", "versions", "remove"],
+      ext: ["new", "dev", "build", "test", "pack", "key new", "sign", "verify", "inspect", "publish", "install", "logs", "call"],
     };
     for (const path of [...promised, ...Object.entries(groups).flatMap(([group, names]) => names.map((name) => `${group} ${name}`))])
       expect(paths, path).toContain(path);
@@ -86,6 +94,12 @@ describe("wrong usage ends with 2, says what is wrong and touches nothing", () =
     ["an address that is none", ["status", "--url", "ftp://x"]],
     ["a port that is none", ["up", "--port", "99999"]],
     ["a token that is none", ["join", "short", "--as", "a.id", "--handle", "bob"]],
+    ["a community that cannot exist", ["member", "list", "Gar den", "--as", "a.id"]],
+    ["a package without its community", ["package", "list", "--as", "a.id"]],
+    ["a package that cannot exist", ["package", "show", "hello", "--community", "garden", "--as", "a.id"]],
+    ["a policy key that does not exist", ["policy", "set", "garden", "colour=red", "--as", "a.id"]],
+    ["a template that does not exist", ["ext", "new", "hello", "--template", "rust"]],
+    ["a folder that is no project", ["ext", "build"]],
     ["an unknown variable", ["config", "--port", "eighty"]],
   ];
   test.each(wrong)("%s", async (_, argv) => {

@@ -8,15 +8,23 @@ import { Command, CommanderError } from "commander";
 import { addBlob } from "./commands/blob.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCheck } from "./commands/check.ts";
+import { addCommunity } from "./commands/community.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfig } from "./commands/config.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExt } from "./commands/ext.ts";
 import { addIdentity } from "./commands/identity.ts";
+import { addInstance } from "./commands/instance.ts";
+import { addMember } from "./commands/member.ts";
 import { addMembership } from "./commands/membership.ts";
+import { addPackage } from "./commands/package.ts";
+import { addPolicy } from "./commands/policy.ts";
+import { addRegistry } from "./commands/registry.ts";
 import { addRoom } from "./commands/room.ts";
 import { addSmoke } from "./commands/smoke.ts";
 import { addStatus } from "./commands/status.ts";
 import { addStop } from "./commands/stop.ts";
+import { addTrust } from "./commands/trust.ts";
 import { addUp } from "./commands/up.ts";
 import { addUser } from "./commands/user.ts";
 import { addWorker } from "./commands/worker.ts";
@@ -57,7 +65,9 @@ export function buildProgram(host: CliHost = nullHost): Command {
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 130 interrupted.\n");
   addCommonOptions(program);
   for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addSmoke, addCheck]) add(host, program);
-  for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob, addCompletion]) add(host, program);
+  for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob]) add(host, program);
+  for (const add of [addCommunity, addMember, addPackage, addPolicy, addExt, addRegistry, addTrust, addInstance, addCompletion])
+    add(host, program);
   return program;
 }
 

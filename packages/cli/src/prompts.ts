@@ -15,7 +15,7 @@ function canAsk(context: Context): boolean {
 /** Asks before something that cannot be undone. @throws {cli.declined} @throws {cli.usage} no terminal and no --yes */
 export async function confirmOrStop(context: Context, question: string): Promise<void> {
   if (context.options["yes"] === true) return;
-  if (!canAsk(context)) throw usageError("this cannot be undone and there is no terminal to ask on: give --yes");
+  if (!canAsk(context)) throw usageError("this asks first and there is no terminal to ask on: give --yes");
   const { confirm, isCancel } = await import("@clack/prompts");
   const answer = await confirm({ message: safeLine(question), initialValue: false, output: process.stderr });
   if (isCancel(answer) || !answer) throw new AppError("cli.declined");

@@ -4,7 +4,7 @@
  * Invariant: everything that can be refused is refused before the first process is started or the first file written: settings, ports,
  * nats-server's version. Ended in order (Ctrl-C, SIGTERM, `althing stop`) it leaves no process and no run file, and exits 0.
  */
-import { AppError, settings, type Config, type RunFile } from "@althing/contract";
+import { AppError, externalNats, settings, type Config, type RunFile } from "@althing/contract";
 import { Option, type Command } from "commander";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ const secondSignalMs = 700;
 /** The flags of every setting but `data`, which all commands have. */
 export function addSettingOptions(command: Command): Command {
   for (const [name, setting] of Object.entries(settings)) {
-    if (name === "data") continue;
+    if (name === "data" || "fileOnly" in setting) continue;
     const value = "value" in setting ? ` <${setting.value.toLowerCase()}>` : "";
     command.addOption(new Option(`${setting.flag}${value}`, `${setting.help} (${setting.env})`));
   }
@@ -40,15 +40,16 @@ export function addUp(host: CliHost, program: Command): void {
   addSettingOptions(command);
 }
 
+const pathSettings = ["tls_cert", "tls_key", "signing_trust_bundle", "s3_credentials", "nats_acl_file", "nats_pid_file"] as const;
+
 /** The hub runs in the data folder: what was meant from here must be said in full. */
-function withAbsolutePaths(config: Config, data: string, cwd: string): Config {
-  const { tls_cert, tls_key } = config;
-  return {
-    ...config,
-    data,
-    ...(tls_cert === undefined ? {} : { tls_cert: resolve(cwd, tls_cert) }),
-    ...(tls_key === undefined ? {} : { tls_key: resolve(cwd, tls_key) }),
-  };
+export function withAbsolutePaths(config: Config, data: string, cwd: string): Config {
+  const paths: Partial<Record<(typeof pathSettings)[number], string>> = {};
+  for (const name of pathSettings) {
+    const path = config[name];
+    if (path !== undefined) paths[name] = resolve(cwd, path);
+  }
+  return { ...config, data, ...paths };
 }
 
 function runFileOf(config: Config, data: string, now: number): RunFile {
@@ -70,6 +71,7 @@ async function up(context: Context): Promise<void> {
   const { checkPortsFree } = await import("../supervisor/ports.ts");
   const { isHolderRunning, lockDataFolder, prepareDataFolder, readRunFile } = await import("../supervisor/run-file.ts");
   const { findNatsServer } = await import("../supervisor/find-nats-server.ts");
+  const { awaitExternalNats } = await import("../supervisor/external-nats.ts");
   const { createGuardedSpawn, findSetpriv } = await import("../supervisor/guarded-spawn.ts");
   const { openChildLog } = await import("../supervisor/child-log.ts");
   const { startSupervisor } = await import("../supervisor/supervisor.ts");
@@ -78,8 +80,11 @@ async function up(context: Context): Promise<void> {
   const other = await readRunFile(data).catch(() => undefined);
   if (other !== undefined && (await isHolderRunning(other))) throw new AppError("data.locked", { path: data, pid: other.pid });
   const searchPath = host.env["PATH"] ?? "";
+  const external = externalNats(config);
   const [nats] = await Promise.all([
-    findNatsServer({ configured: config.nats_server, cwd: host.cwd, searchPath, toolsFolder }),
+    external === undefined
+      ? findNatsServer({ configured: config.nats_server, cwd: host.cwd, searchPath, toolsFolder })
+      : awaitExternalNats(external),
     checkPortsFree(config),
   ]);
   await prepareDataFolder(data);
@@ -101,6 +106,7 @@ async function up(context: Context): Promise<void> {
     env: host.env,
     hubLog: openChildLog({ path: join(data, "logs", "hub.log"), source: "hub", onRecord: onRecord("hub") }),
     natsLog: openChildLog({ path: join(data, "logs", "nats-server.log"), source: "nats-server", onRecord: onRecord("nats-server") }),
+    runnerLog: openChildLog({ path: join(data, "logs", "runner.log"), source: "runner", onRecord: onRecord("runner") }),
     progress: (text) => output.prose(safeLine(text)),
   });
   const wasForced = stopOnSignals(context, supervisor);
