@@ -1,11 +1,13 @@
 /**
- * The page at `/`: the posture, the way in, and who you are.
+ * The page at `/`: the posture, the way in, and who you are. Below `/c/` it shows communities instead.
  *
  * Invariant: a token comes in the fragment, which browsers do not send, and is taken out of the address before anything else happens, so that it
  * stays out of histories, screenshots and server logs. Works under a policy without inline code.
  */
 import { tokenSchema } from "@althing/contract";
 import { createClient, fetchHealth, loadBrowserIdentity, openMemoryState, type Identity } from "@althing/client";
+import { showCommunityPage, showNoPage } from "./community-page.ts";
+import { readCommunityRoute } from "./community-route.ts";
 import { byId, focusHeading, h, show } from "./element.ts";
 import { identityView } from "./identity-view.ts";
 import { faultText, runNewcomer, runRestore, type Newcomer } from "./newcomer-view.ts";
@@ -69,6 +71,15 @@ async function enter(): Promise<void> {
   if (kept === undefined) focusHeading(place);
 }
 
+async function showCommunities(): Promise<void> {
+  const route = readCommunityRoute(location.pathname);
+  if (route === undefined) showNoPage(byId("entry"));
+  else await showCommunityPage(byId("entry"), route);
+}
+
 byId("place").textContent = location.host;
-addEventListener("hashchange", () => location.reload());
-await Promise.all([showPosture(), enter()]);
+if (location.pathname.startsWith("/c/")) await showCommunities();
+else {
+  addEventListener("hashchange", () => location.reload());
+  await Promise.all([showPosture(), enter()]);
+}
