@@ -9,7 +9,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["packages/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts"],
+    include: ["packages/**/*.test.ts", "tests/**/*.test.ts", "tools/**/*.test.ts", "extensions/test/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", ".tools/**"],
     pool: "forks",
     maxWorkers: 2,

@@ -34,7 +34,7 @@ async function measure(name: string, bytes: Uint8Array, argument: number): Promi
   const { bytes: metered, report } = meterModule(bytes, options);
   const plainRun = (await WebAssembly.instantiate(bytes as BufferSource)).instance.exports["run"] as Run;
   const tank = createFuelTank({ budget: Number.MAX_SAFE_INTEGER, slice: 1_000_000 });
-  const meteredRun = (await tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names)).exports["run"] as Run;
+  const meteredRun = tank.instantiate(new WebAssembly.Module(metered as BufferSource), report.names).exports["run"] as Run;
   if (plainRun(argument) !== meteredRun(argument)) throw new Error(`${name}: results differ`);
   // Enough calls for the optimising tier, and time for its threads to finish.
   for (let warm = 0; warm < 25; warm++) {

@@ -21,6 +21,11 @@ const tools = [
     ? [{ name: "types of the web pages", args: [bin("tsc"), "-p", webProject], fix: "correct the lines above" }]
     : []),
   {
+    name: "types of the sample extensions",
+    args: [bin("tsc"), "-p", join(root, "extensions", "tsconfig.json")],
+    fix: "correct the lines above",
+  },
+  {
     name: "lint",
     args: [bin("oxlint"), "--type-aware", "--deny-warnings"],
     fix: "correct the lines above; a rule's page is named in them",

@@ -48,7 +48,7 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
     node: "everywhere",
   },
   runner: {
-    mayImport: ["contract", "crypto", "extension/bundle", "extension/trust", "extension/fetcher"],
+    mayImport: ["contract", "crypto", "extension/bundle", "extension/trust", "extension/fetcher", "extension/tracing"],
     why: "it runs hostile code: it has no store, no NATS and none of the hub's rights, so their code is not even loaded",
     node: "everywhere",
   },
