@@ -4,14 +4,13 @@
  * Everything secret or chosen by a person or a guest carries a word that is looked for in all that was sent.
  */
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import { join } from "node:path";
 import { createPackagesClient, type PackagesClient } from "@althing/client";
 import { newPublisherKey } from "@althing/extension";
 import { createConnect } from "@althing/extension/fetcher";
 import { startRunner, type Runner } from "@althing/runner";
-import { repositoryRoot, startOtlpCollector, tempDir, type CollectedSpan, type OtlpCollector } from "@althing/testkit";
+import { startOtlpCollector, tempDir, type CollectedSpan, type OtlpCollector } from "@althing/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makePackage } from "../../packages/extension/test/make-package.ts";
 import { callAs, serveHub, type Answered, type ServedHub } from "../../packages/hub/test/serve-hub.ts";
@@ -243,11 +242,4 @@ test("nothing of all this showed a secret, a key, a value, a path, a query, a bo
   const sent = collector.bodies.join("\n");
   for (const word of [secret, "HUSH", "hush", "TOKEN", "R".repeat(43), "/host", "signature", hub.admin.signPub, "root"])
     expect(sent.includes(word), word).toBe(false);
-});
-
-test("hub and runner export alike: their copies of the exporter are the same", async () => {
-  const [own, other] = await Promise.all(
-    ["hub/src/span-export.ts", "runner/src/service/span-export.ts"].map((path) => readFile(join(repositoryRoot, "packages", path), "utf8")),
-  );
-  expect(own).toBe(other);
 });

@@ -21,7 +21,12 @@ function startSandbox(pipe: Socket, seal: () => void): void {
   let component: LoadedComponent | undefined;
   let corked = false;
 
-  const collectGarbage = createGarbageWatch({ idleBytes: 96 * mebibyte, mostBytes: 192 * mebibyte, collect: () => collect?.() });
+  const collectGarbage = createGarbageWatch({
+    idleBytes: 96 * mebibyte,
+    mostBytes: 192 * mebibyte,
+    mostGuests: 240,
+    collect: () => collect?.(),
+  });
 
   const send = (message: SandboxMessage): void => {
     if (!corked) {

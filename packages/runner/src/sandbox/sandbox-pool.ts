@@ -6,6 +6,7 @@
  * is idle is ended when another binding needs its place, or after a while; a blank one stands ready to take its place. A binding whose
  * processes crash waits longer each time, and nobody else does.
  */
+import { availableParallelism } from "node:os";
 import { type ComponentFiles, readComponentFiles } from "./component-files.ts";
 import { type Isolation, sandboxIsolation } from "./isolation.ts";
 import { layOutProgram, type ProgramFolder } from "./program-folder.ts";
@@ -25,6 +26,8 @@ export interface SandboxPoolOptions {
   /** Units of fuel a guest runs before another one gets its turn. */
   readonly slice: number;
   readonly log: RunnerLog;
+  /** One binding gets no more processes than this; those of the machine when absent. */
+  readonly processors?: number;
   /** How long a process without calls keeps its component, in ms; 60,000 when absent. */
   readonly idleMs?: number;
   /** How long a call may wait for a process, in ms; 10,000 when absent. */
@@ -224,12 +227,13 @@ class Pool implements SandboxPool {
 
   /** Gives the binding one more process, if it may have one. */
   #open(binding: Binding, request: InvocationRequest): void {
-    const { maxProcesses } = this.#options;
+    const { maxProcesses, processors = availableParallelism() } = this.#options;
     const platform = this.#platform;
     if (platform === undefined) return;
     if ([...binding.processes].some((process) => process.state !== "loaded")) return;
     if (performance.now() < binding.notBefore) return;
-    if (binding.processes.size >= Math.max(1, Math.ceil(maxProcesses / 2))) return;
+    // More processes than processors make each call dearer (measured: four on two by a quarter) and none sooner.
+    if (binding.processes.size >= Math.max(1, Math.min(Math.ceil(maxProcesses / 2), processors))) return;
     const othersWait = [...this.#bindings.values()].some(
       (other) => other !== binding && other.waiting.length > 0 && other.processes.size === 0,
     );

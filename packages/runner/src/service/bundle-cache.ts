@@ -91,6 +91,7 @@ export function createBundleCache({ hub, preparation, uiMaxBytes }: BundleCacheO
   const components = createByteLru<CachedComponent>(componentsMax);
   const pages = createByteLru<UiFiles>(uiMaxBytes);
   const loading = new Map<string, Promise<LoadedBundle>>();
+  const preparing = new Map<string, Promise<CachedComponent>>();
   const waiting: (() => void)[] = [];
   let free = loadsMax;
 
@@ -122,12 +123,18 @@ export function createBundleCache({ hub, preparation, uiMaxBytes }: BundleCacheO
 
   return {
     async component(contentHash) {
-      const known = components.get(contentHash);
+      const known = components.get(contentHash) ?? preparing.get(contentHash);
       if (known !== undefined) return known;
-      const { component } = await load(contentHash);
-      const prepared = await preparation.prepare(component);
-      components.set(contentHash, prepared, 1);
-      return prepared;
+      // One promise over reading and preparing: between the two nobody may begin anew.
+      const work = load(contentHash)
+        .then(({ component }) => preparation.prepare(component))
+        .then((prepared) => {
+          components.set(contentHash, prepared, 1);
+          return prepared;
+        })
+        .finally(() => preparing.delete(contentHash));
+      preparing.set(contentHash, work);
+      return work;
     },
     async recheck(contentHash) {
       const known = components.get(contentHash);

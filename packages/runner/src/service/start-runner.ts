@@ -70,9 +70,9 @@ export interface Runner {
 }
 
 const defaultSizes: PoolSizes = {
-  maxProcesses: Math.max(4, 4 * availableParallelism()),
+  maxProcesses: Math.max(4, 2 * availableParallelism()),
   spareProcesses: 1,
-  maxConcurrentPerProcess: 8,
+  maxConcurrentPerProcess: 24,
   queueLimit: 256,
 };
 /** What a component exports decides which of them it is prepared for. */

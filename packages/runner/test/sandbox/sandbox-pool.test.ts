@@ -81,6 +81,20 @@ it("calls beyond the queue are refused at once, and the others run in the end", 
   expect(rules.filter((rule) => rule === "queue")).toHaveLength(7);
 });
 
+it.each([1, 2])("a binding gets no more processes than there are processors: %i", timeout, async (processors) => {
+  const pool = world.pool({ maxProcesses: 6, maxConcurrentPerProcess: 1, processors });
+  const component = await world.component("swallow-host-never");
+  const calls = Array.from({ length: 4 }, () => standInHost(pool, component));
+  await until(() => pool.stats().running === processors);
+  // A third process would be opened when a call finds the others full, or one of them is loaded: both have happened.
+  expect(pool.stats()).toMatchObject({ processes: processors, running: processors, queued: 4 - processors });
+  const neighbour = await world.call(pool, component, { binding: "another", host: { call: async () => ({ ok: "" }) } });
+  expect(neighbour.end).toBeDefined();
+  expect(pool.stats()).toMatchObject({ running: processors, queued: 4 - processors });
+  await pool.close(0);
+  await Promise.all(calls.map(({ result }) => result));
+});
+
 it("a host function that fails ends the call as unavailable, and the process goes on", timeout, async () => {
   const pool = world.pool({ maxProcesses: 1 });
   const component = await world.component("swallow-host-never");
