@@ -17,11 +17,10 @@ onHttp("GET", "/seen", (request: HttpRequest, context: Context): HttpResponse =>
 });
 
 onHttp("GET", "/loop", (request: HttpRequest, context: Context): HttpResponse => {
-  while (true) {
-    sink++;
-    if (sink == -1) break;
-  }
-  return text(sink.toString());
+  // 64 bits wide, so that no machine is fast enough to come round to the end.
+  let turns: u64 = 1;
+  while (turns != 0) turns++;
+  return text(turns.toString());
 });
 function recurse(depth: i32): i32 {
   sink += depth;
