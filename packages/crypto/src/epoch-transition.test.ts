@@ -327,3 +327,29 @@ describe("random lives of a room", () => {
     expect(ownerlessSteps).toBeGreaterThan(200);
   });
 });
+
+describe("an extension, whose keys the server holds,", () => {
+  const extension = (role: RoomRole): EpochMember => ({ ...(people[1] as Person).as(role), handle: "ext:org.example.bell" as Handle });
+  const check = (previous: EpochRecord | null, next: EpochRecord) => () =>
+    checkTransition(previous, next, previous === null ? null : hashOf(previous.epoch));
+
+  it("comes in by an owner's or moderator's record, as a plain member and nothing more", () => {
+    const start = first();
+    const owner = founder.identity.endpoint;
+    expect(check(start, follow(start, owner, "invite", [...start.members, extension("member")]))).not.toThrow();
+    for (const role of ["moderator", "owner"] as const)
+      expect(check(start, follow(start, owner, "invite", [...start.members, extension(role)]))).toThrow(forged);
+    const inside = follow(start, owner, "invite", [...start.members, extension("member")]);
+    expect(check(inside, follow(inside, owner, "role", [...start.members, extension("moderator")]))).toThrow(forged);
+    expect(check(null, { ...first([extension("owner")]) })).toThrow(forged);
+  });
+
+  it("makes no record, not even one that only renews the key", () => {
+    const start = first();
+    const inside = follow(start, founder.identity.endpoint, "invite", [...start.members, extension("member")]);
+    const { endpoint } = extension("member");
+    expect(check(inside, follow(inside, endpoint, "rekey", [...inside.members]))).toThrow(forged);
+    expect(check(inside, follow(inside, endpoint, "leave", [extension("member")]))).toThrow(forged);
+    expect(check(inside, follow(inside, founder.identity.endpoint, "kick", [...start.members]))).not.toThrow();
+  });
+});

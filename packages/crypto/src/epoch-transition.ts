@@ -5,9 +5,10 @@
  * thing, named by its reason: an owner may invite, kick, change roles; a moderator may add members and remove plain members; anybody in the room
  * may renew the key and drop those who are gone. Room, name, policy and suite never change. Only a record that drops who is gone may leave
  * the room without an owner, and an ownerless room stays so for ever: a rule of succession would let a server and one member who act
- * together take the room over by calling its owner gone (docs/architecture/room-keys.md, "Rooms without an owner").
+ * together take the room over by calling its owner gone (docs/architecture/room-keys.md, "Rooms without an owner"). An extension is a plain member
+ * and makes no record.
  */
-import { limits, type EndpointId, type RoomRole } from "@althing/contract";
+import { isExtensionHandle, limits, type EndpointId, type RoomRole } from "@althing/contract";
 import { areSortedMembers, forgedEpoch, type EpochMember, type EpochRecord } from "./epoch.ts";
 
 interface Changes {
@@ -55,6 +56,12 @@ function checkShape(next: EpochRecord): void {
   const { length } = next.members;
   if (length < 1 || length > limits.roomMembersMax) throw forgedEpoch(`there are not 1 to ${limits.roomMembersMax} members`, next);
   if (!areSortedMembers(next.members)) throw forgedEpoch("the members are not sorted, or one is there twice", next);
+  // The server holds an extension's keys: with a role, or a record of its own, it would decide who is in the room.
+  for (const { endpoint, handle, role } of next.members) {
+    if (!isExtensionHandle(handle)) continue;
+    if (role !== "member") throw forgedEpoch("an extension is more than a plain member", next);
+    if (endpoint === next.maker) throw forgedEpoch("an extension made it", next);
+  }
 }
 
 /** An owner goes from the last seat only by being gone; by the rules of `checkReason` none comes back but by another owner's hand. */

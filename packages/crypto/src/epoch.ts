@@ -7,7 +7,7 @@
  */
 import {
   AppError,
-  handleSchema,
+  memberHandleSchema,
   limits,
   roomIdSchema,
   roomNameSchema,
@@ -105,7 +105,7 @@ function decodeMember(value: CborValue): EpochMember {
   const [signPub, kexPub, handle, role] = value as readonly CborValue[];
   need(signPub instanceof Uint8Array && isSoundSignPub(signPub), "a member's signing key is unsound");
   need(kexPub instanceof Uint8Array && isSoundKexPub(kexPub), "a member's key-agreement key is unsound");
-  need(typeof handle === "string" && handleSchema.safeParse(handle).success, "a member's handle has another form");
+  need(typeof handle === "string" && memberHandleSchema.safeParse(handle).success, "a member's handle has another form");
   need(typeof role === "string" && knownRoles.has(role), "a member's role is unknown");
   return {
     endpoint: endpointOfRaw(signPub),

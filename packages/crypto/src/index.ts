@@ -54,6 +54,7 @@ export {
   type Identity,
   type IdentityKeys,
 } from "./identity.ts";
+export { chainStart, hashEvent, sealPersonalField, verifyChain, type ChainFault, type ChainVerdict } from "./event-chain.ts";
 export * from "./invite.ts";
 export { chain, type MaybePromise } from "./maybe-promise.ts";
 export { checkRecoveryPhrase, identitySeeds, newRecoveryPhrase, type IdentitySeeds } from "./recovery-phrase.ts";
@@ -69,5 +70,14 @@ export {
   type RoomKeys,
 } from "./room-keys.ts";
 export * from "./safety.ts";
+export {
+  isBallotKey,
+  makeBallotKey,
+  openBallot,
+  openBallotKey,
+  sealBallot,
+  type BallotContext,
+  type OpenedBallot,
+} from "./secret-ballot.ts";
 export { fieldValue } from "./signature-base.ts";
 export { verify } from "./signing.ts";
