@@ -3,13 +3,12 @@
  *
  * Invariant: a call is sent to one runner once; it is tried on another only when the first could not even be connected to, because a call that may
  * have begun must not begin again. What a runner answers is checked before it is used, and the whole of it comes before the deadline or not at
- * all. Of several the one with the fewest running calls of this hub is taken; one that does not answer is left out for a moment.
+ * all. Of several the one with the most free slots is taken (runner-watch.ts); one that does not answer is left out for a moment.
  */
 import {
   AppError,
   executeResultSchema,
   fromProblem,
-  isAppError,
   limits,
   prepareResultSchema,
   problemSchema,
@@ -18,9 +17,12 @@ import {
   type ExecuteResult,
   type PrepareResult,
 } from "@althing/contract";
-import { Agent, request as send, type Dispatcher } from "undici";
+import { Agent } from "undici";
 import type { z } from "zod";
+import { createPeerConnector, peerConnectCode, type PeerTls } from "../peer-tls/index.ts";
 import { decodeFrame, encodeFrame } from "./frame.ts";
+import { watchRunners } from "./runner-watch.ts";
+import { NoWholeAnswer, wholeAnswer, type WholeAnswer } from "./whole-answer.ts";
 
 export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
 
@@ -36,6 +38,8 @@ export interface RunnerClient {
   execute(head: ExecuteHead, body: Uint8Array, deadlineMs: number, signal?: AbortSignal): Promise<Executed>;
   /** Of every runner that answers. */
   health(): Promise<readonly RunnerHealth[]>;
+  /** The weakest of those that are watched and answered; `undefined` when none is, or did. */
+  isolation(): RunnerHealth["isolation"] | undefined;
   /** Calls under way end with `ext.unavailable`. */
   close(): Promise<void>;
 }
@@ -43,8 +47,10 @@ export interface RunnerClient {
 export interface RunnerClientOptions {
   /** Bases of the runners' internal listeners, as they are now; empty while none runs. */
   readonly baseUrls: () => readonly string[];
-  /** The boot token. */
-  readonly token: string;
+  /** The boot token; runners on other machines get none: they know the hub by its certificate. */
+  readonly token?: string;
+  /** Runners on other machines: they are watched, and the one with the most free slots is taken. */
+  readonly peers?: PeerTls | undefined;
   /** Milliseconds, monotonic. */
   readonly nowMs?: () => number;
 }
@@ -55,7 +61,10 @@ const healthTimeoutMs = 2_000;
 /** Beyond the gateway's deadline, for the answer to come. */
 const graceMs = 500;
 const leftOutMs = 1_000;
+const connectTimeoutMs = 1_000;
 const answerHeadMaxBytes = 4 * 1024 * 1024;
+/** Of what is no result: a problem document, the health page. */
+const otherMaxBytes = 64 * 1024;
 
 /** Failures of calls that no runner can have begun. */
 const notBegun = new WeakSet<Error>();
@@ -72,15 +81,10 @@ function neverBegun(detail: string, cause?: unknown): AppError {
 }
 
 /** Nothing of the request can have reached the runner. */
-const neverConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
+const neverConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT", peerConnectCode]);
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-}
-
-interface Answer {
-  readonly status: number;
-  readonly bytes: Uint8Array;
 }
 
 interface Question {
@@ -92,18 +96,6 @@ interface Question {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The whole body, cut off beyond what a runner may send. */
-async function bytesOf({ body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of body as AsyncIterable<Uint8Array>) {
-    bytes += part.length;
-    if (bytes > maxBytes) throw unavailable("the runner's answer is too large");
-    parts.push(part);
-  }
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, bytes);
-}
-
 function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
@@ -113,7 +105,7 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 /** A runner that refuses by a rule has not begun the call; one that failed inside may have. */
-function refusalOf({ status, bytes }: Answer): AppError {
+function refusalOf({ status, bytes }: WholeAnswer): AppError {
   const problem = problemSchema.safeParse(parseJson(bytes));
   if (!problem.success) return unavailable(`the runner answered ${status}`);
   const known = fromProblem(problem.data);
@@ -131,21 +123,28 @@ function refusalOf({ status, bytes }: Answer): AppError {
  * const { result, body } = await runner.execute(head, new Uint8Array(), 5_000);
  */
 export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
-  const { baseUrls, token, nowMs = () => performance.now() } = options;
+  const { baseUrls, token, peers, nowMs = () => performance.now() } = options;
   // Deadlines are kept here: undici's own are coarse, and its time for a body begins anew with every byte.
   const agent = new Agent({
-    ...{ connections: 256, pipelining: 1, connect: { timeout: 1_000 }, keepAliveTimeout: 60_000 },
+    ...{
+      connections: 256,
+      pipelining: 1,
+      connect: peers === undefined ? { timeout: connectTimeoutMs } : createPeerConnector(peers, connectTimeoutMs),
+      keepAliveTimeout: 60_000,
+    },
     ...{ headersTimeout: 0, bodyTimeout: 0 },
   });
   const running = new Map<string, number>();
   const leftOut = new Map<string, number>();
-  const authorization = `Bearer ${token}`;
+  const own: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const watch = peers === undefined ? undefined : watchRunners({ baseUrls, ask: healthOf, running: (url) => running.get(url) ?? 0 });
 
   function choose(tried: ReadonlySet<string>): string | undefined {
     const untried = baseUrls().filter((url) => !tried.has(url));
-    const answering = untried.filter((url) => (leftOut.get(url) ?? 0) <= nowMs());
+    const answering = untried.filter((url) => (leftOut.get(url) ?? 0) <= nowMs() && watch?.isDown(url) !== true);
     const [first, ...rest] = answering.length > 0 ? answering : untried;
-    return rest.reduce((best, url) => ((running.get(url) ?? 0) < (running.get(best ?? "") ?? 0) ? url : best), first);
+    const loadOf = (url: string): number => watch?.load(url) ?? running.get(url) ?? 0;
+    return rest.reduce((best, url) => (best === undefined || loadOf(url) < loadOf(best) ? url : best), first);
   }
 
   function leaveOut(url: string): void {
@@ -154,40 +153,31 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     leftOut.set(url, now + leftOutMs);
   }
 
-  function failureOf(url: string, error: unknown, { timeoutMs, signal }: Question, isLate: boolean): AppError {
-    if (isAppError(error)) return error;
+  function failureOf(url: string, error: unknown, timeoutMs: number): AppError {
+    const why = error instanceof NoWholeAnswer ? error.why : "broken";
+    if (why === "too large") return unavailable("the runner's answer is too large");
     // Who asked went away: that says nothing about the runner.
-    if (signal?.aborted === true) return unavailable("the caller went away", error);
+    if (why === "aborted") return unavailable("the caller went away", error);
     leaveOut(url);
-    return isLate
+    return why === "late"
       ? new AppError("ext.timeout", { limitMs: timeoutMs }, { cause: error })
       : unavailable("the runner went away in the middle of the call", error);
   }
 
   /** From one runner, whole. @returns `undefined` when it could not be connected to */
-  async function askOne(url: string, question: Question): Promise<Answer | undefined> {
+  async function askOne(url: string, question: Question): Promise<WholeAnswer | undefined> {
     const { path, type, body, timeoutMs, answerMaxBytes, signal } = question;
-    const control = new AbortController();
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      control.abort();
-    }, timeoutMs);
-    const abort = () => control.abort();
-    signal?.addEventListener("abort", abort, { once: true });
     running.set(url, (running.get(url) ?? 0) + 1);
     try {
-      const headers = { authorization, "content-type": type };
-      const answer = await send(`${url}${path}`, { dispatcher: agent, method: "POST", headers, body, signal: control.signal });
-      const isGood = answer.statusCode === 200;
-      return { status: answer.statusCode, bytes: await bytesOf(answer, isGood ? answerMaxBytes : 64 * 1024) };
+      return await wholeAnswer(agent, {
+        ...{ origin: url, method: "POST", path, headers: { ...own, "content-type": type }, body, timeoutMs, signal },
+        maxBytes: (status) => (status === 200 ? answerMaxBytes : otherMaxBytes),
+      });
     } catch (error) {
-      if (!neverConnected.has(codeOf(error))) throw failureOf(url, error, question, isLate);
+      if (!neverConnected.has(codeOf(error))) throw failureOf(url, error, timeoutMs);
       leaveOut(url);
       return undefined;
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
       const left = (running.get(url) ?? 1) - 1;
       if (left === 0) running.delete(url);
       else running.set(url, left);
@@ -209,11 +199,11 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     }
   }
 
-  async function healthOf(url: string): Promise<RunnerHealth | undefined> {
+  async function healthOf(url: string, signal?: AbortSignal): Promise<RunnerHealth | undefined> {
     try {
-      const signal = AbortSignal.timeout(healthTimeoutMs);
-      const answer = await send(`${url}/healthz`, { dispatcher: agent, headers: { authorization }, signal });
-      return runnerHealthSchema.safeParse(parseJson(await bytesOf(answer, 64 * 1024))).data;
+      const question = { origin: url, method: "GET", path: "/healthz", headers: own, timeoutMs: healthTimeoutMs, signal } as const;
+      const { bytes } = await wholeAnswer(agent, { ...question, maxBytes: () => otherMaxBytes });
+      return runnerHealthSchema.safeParse(parseJson(bytes)).data;
     } catch {
       // One that does not answer is what the caller finds missing.
       return undefined;
@@ -246,10 +236,15 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     },
 
     async health() {
-      const found = await Promise.all([...new Set(baseUrls())].map(healthOf));
+      const found = await Promise.all([...new Set(baseUrls())].map((url) => healthOf(url)));
       return found.filter((health) => health !== undefined);
     },
 
-    close: () => agent.destroy(),
+    isolation: () => watch?.isolation(),
+
+    async close() {
+      watch?.close();
+      await agent.destroy();
+    },
   };
 }

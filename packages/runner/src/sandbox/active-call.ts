@@ -31,7 +31,8 @@ export class ActiveCall {
   readonly id = randomBytes(16).toString("base64url");
   readonly request: InvocationRequest;
   readonly #owner: CallOwner;
-  readonly #abort = new AbortController();
+  /** Of the host functions; absent until the guest calls one. */
+  #abort: AbortController | undefined;
   readonly #startedAt = performance.now();
   readonly #answered = new Set<number>();
   readonly #onAbort = (): void => this.kill("cancelled", "the caller no longer waits");
@@ -69,7 +70,7 @@ export class ActiveCall {
   kill(rule: KillRule, detail: string): void {
     if (this.#over || this.#verdict !== undefined) return;
     this.#verdict = killed(rule, detail);
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#owner.send({ type: "kill", id: this.id });
     this.#grace = setTimeout(() => this.#owner.overdue(this), graceMs);
   }
@@ -116,7 +117,7 @@ export class ActiveCall {
     clearTimeout(this.#deadline);
     clearTimeout(this.#grace);
     this.request.signal?.removeEventListener("abort", this.#onAbort);
-    this.#abort.abort();
+    this.#abort?.abort();
   }
 
   settle(end: InvocationEnd, fuel: number, peakMemoryBytes: number): void {
@@ -127,6 +128,7 @@ export class ActiveCall {
   }
 
   async #answer({ op, args, call }: HostMessage): Promise<void> {
+    this.#abort ??= new AbortController();
     try {
       const answer = await this.request.host.call(op, args, this.#abort.signal);
       if (this.#over || call === 0) return;

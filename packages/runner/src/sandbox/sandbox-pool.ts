@@ -123,6 +123,8 @@ class Pool implements SandboxPool {
       if (this.#closing) return resolve(unstarted(killed("closed", "the runner stops")));
       if (request.signal?.aborted === true) return resolve(unstarted(killed("cancelled", "the caller no longer waits")));
       const binding = this.#bindingOf(request.binding);
+      const room = binding.waiting.length === 0 ? this.#roomIn(binding) : undefined;
+      if (room !== undefined) return this.#start(binding, room, request, true, resolve);
       const { queueLimit } = this.#options;
       if (this.#queued >= queueLimit || binding.waiting.length >= Math.max(1, queueLimit / 2)) {
         // With room in a process nothing waits, so a full queue never refuses what could run.
@@ -204,16 +206,26 @@ class Pool implements SandboxPool {
         binding.waiting.shift();
         this.#queued--;
         waiting.leave();
-        // To the end of the ring.
-        this.#bindings.delete(binding.name);
-        this.#bindings.set(binding.name, binding);
-        process.run(waiting.request, waiting.mayRunAgain, (result) => {
-          if (result.end.status !== "killed") binding.failures = 0;
-          waiting.resolve(result);
-        });
+        this.#start(binding, process, waiting.request, waiting.mayRunAgain, waiting.resolve);
         progress = true;
       }
     }
+  }
+
+  #start(
+    binding: Binding,
+    process: SandboxProcess,
+    request: InvocationRequest,
+    mayRunAgain: boolean,
+    resolve: (result: InvocationResult) => void,
+  ): void {
+    // To the end of the ring.
+    this.#bindings.delete(binding.name);
+    this.#bindings.set(binding.name, binding);
+    process.run(request, mayRunAgain, (result) => {
+      if (result.end.status !== "killed") binding.failures = 0;
+      resolve(result);
+    });
   }
 
   #roomIn(binding: Binding): SandboxProcess | undefined {

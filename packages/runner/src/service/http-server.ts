@@ -5,10 +5,11 @@
  * Node's parser refuses. No client holds a connection without sending.
  */
 import type { IncomingMessage } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import { AppError, isAppError, limits, toProblem } from "@althing/contract";
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import { printableText } from "../host/index.ts";
 import type { RunnerLog } from "../sandbox/index.ts";
 
@@ -18,6 +19,7 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Headers of every answer, problems included. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls?: ServerOptions | undefined;
 }
 
 const headersTimeoutMs = 10_000;
@@ -97,6 +99,21 @@ function refuseConnection(options: HttpServerOptions, error: Error & { code?: st
   socket.end(`HTTP/1.1 ${known.status} Refused\r\n${lines.join("")}\r\n${body}`, () => socket.destroy());
 }
 
+/** The same bounds on a server of certificates; Fastify sets none of them on a server that it did not make. */
+function tlsServer(tls: ServerOptions | undefined): Pick<FastifyServerOptions, "serverFactory"> {
+  if (tls === undefined) return {};
+  const times = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, keepAliveTimeout: idleTimeoutMs };
+  const bounds = { maxHeaderSize: limits.headersMaxBytes, requireHostHeader: false, ...times };
+  return {
+    serverFactory: (handler) => {
+      const server = createTlsServer({ ...bounds, ...tls }, handler);
+      // Nothing can be written before the handshake is over, so a refusal in words would hold the connection for ever.
+      server.on("tlsClientError", (_error, socket) => socket.destroy());
+      return server;
+    },
+  };
+}
+
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     logger: false,
@@ -108,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     http: { maxHeaderSize: limits.headersMaxBytes, headersTimeout: headersTimeoutMs, requireHostHeader: false },
+    ...tlsServer(options.tls),
     frameworkErrors: (error, request, reply) => void answerProblem(options, request, reply, error),
     clientErrorHandler: (error, socket) => refuseConnection(options, error, socket),
   });
@@ -133,7 +151,8 @@ export async function listen(
     throw new AppError("up.port_in_use", { port: binding.port, what: "runner", holder: "another process", flag }, { cause });
   }
   const { port } = app.server.address() as AddressInfo;
-  return `http://${binding.host.includes(":") ? `[${binding.host}]` : binding.host}:${port}`;
+  const scheme = app.server instanceof TlsServer ? "https" : "http";
+  return `${scheme}://${binding.host.includes(":") ? `[${binding.host}]` : binding.host}:${port}`;
 }
 
 /** Stops listening, waits for running requests at most `drainMs`, then cuts. */

@@ -5,10 +5,10 @@
  * nonsense is `ext.unavailable`: nothing is run or served on a guess.
  */
 import { AppError, brokerAnswerSchema, problemSchema, extensionRoutes, type BrokerRequest, type ExecuteHead } from "@althing/contract";
-import { Agent, request, type Dispatcher } from "undici";
+import { Agent, request, type buildConnector, type Dispatcher } from "undici";
 import type { z } from "zod";
 
-const connectTimeoutMs = 2_000;
+export const connectTimeoutMs = 2_000;
 const answerTimeoutMs = 5_000;
 const bundleTimeoutMs = 30_000;
 const connectionsMax = 128;
@@ -32,8 +32,10 @@ export interface HubClient {
 export interface HubClientOptions {
   /** Base of the hub's internal listener. */
   readonly hubUrl: string;
-  /** Of this boot. */
-  readonly token: string;
+  /** Of this boot; absent where the certificate says who asks. */
+  readonly token?: string | undefined;
+  /** How a hub on another machine is connected to. */
+  readonly connector?: buildConnector.connector | undefined;
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
@@ -70,13 +72,13 @@ function giveUp(answer: Dispatcher.ResponseData): void {
 export function createHubClient(options: HubClientOptions): HubClient {
   const dispatcher = new Agent({
     connections: connectionsMax,
-    connect: { timeout: connectTimeoutMs },
+    connect: options.connector ?? { timeout: connectTimeoutMs },
     headersTimeout: bundleTimeoutMs,
     bodyTimeout: bundleTimeoutMs,
     maxHeaderSize: 16 * 1_024,
   });
   const base = options.hubUrl.replace(/\/+$/, "");
-  const authorization = `Bearer ${options.token}`;
+  const own: Record<string, string> = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
 
   async function ask<T>(
     what: string,
@@ -106,7 +108,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
       ask(
         "a bundle",
         `${base}/internal/bundles/${contentHash}`,
-        { method: "GET", headers: { authorization }, signal: AbortSignal.timeout(bundleTimeoutMs) },
+        { method: "GET", headers: own, signal: AbortSignal.timeout(bundleTimeoutMs) },
         async (answer) => {
           if (answer.statusCode === 200) return use(answer.body);
           const code = await codeOf(answer);
@@ -119,7 +121,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
       ask(
         "a page",
         `${base}/internal/ext-ui/${extension}/${contentHash}`,
-        { method: "GET", headers: { authorization }, signal: AbortSignal.timeout(answerTimeoutMs) },
+        { method: "GET", headers: own, signal: AbortSignal.timeout(answerTimeoutMs) },
         async (answer) => {
           if (answer.statusCode === 200) {
             const text = await readAll(answer.body, jsonMaxBytes);

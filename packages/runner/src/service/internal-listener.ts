@@ -1,10 +1,10 @@
 /**
- * The listener that the hub talks to, on loopback: run a call, prepare a component, health, metrics.
+ * The listener that the hub talks to: run a call, prepare a component, health, metrics.
  *
- * Invariant: without this boot's token nothing is read, and the two are compared in constant time; a body is read only when there is room for its call, and
+ * Invariant: of a caller who is no hub of this runner's nothing is read (caller-check.ts); a body is read only when there is room for its call, and
  * counted while it comes. What was understood is answered 200 with an outcome; what was not is a problem document and ran nothing.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import type { ServerOptions } from "node:https";
 import {
   AppError,
   executeHeadSchema,
@@ -18,6 +18,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import type { RunnerLog } from "../sandbox/index.ts";
+import type { CallerCheck } from "./caller-check.ts";
 import { decodeFrame, encodeFrame } from "./execute-frame.ts";
 import type { Executed } from "./executor.ts";
 import { createHttpServer, requestIdOf } from "./http-server.ts";
@@ -25,7 +26,10 @@ import { createHttpServer, requestIdOf } from "./http-server.ts";
 export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
 
 export interface InternalListenerOptions {
-  readonly token: string;
+  /** Throws unless the caller is a hub of this runner's. */
+  readonly checkCaller: CallerCheck;
+  /** For hubs on other machines. */
+  readonly tls?: ServerOptions | undefined;
   readonly log: RunnerLog;
   execute(head: ExecuteHead, body: Uint8Array, signal: AbortSignal): Promise<Executed>;
   /** @throws {ext.unavailable} {ext.integrity} {component.refused} */
@@ -53,8 +57,6 @@ export const frameMaxBytes = 4 + headMaxBytes + limits.extensionBodyMaxBytes;
 const connectionsMax = 2_000;
 const headers = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 
-const digestOf = (text: string): Buffer => createHash("sha256").update(text).digest();
-
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -72,15 +74,13 @@ function callerGone(reply: FastifyReply): AbortSignal {
 }
 
 export function createInternalListener(options: InternalListenerOptions): InternalListener {
-  const app = createHttpServer({ log: options.log, bodyMaxBytes: frameMaxBytes, connectionsMax, headers });
-  const expected = digestOf(`Bearer ${options.token}`);
+  const app = createHttpServer({ log: options.log, bodyMaxBytes: frameMaxBytes, connectionsMax, headers, tls: options.tls });
   const open = new Set<FastifyReply>();
   let stopping = false;
   let whenIdle: (() => void) | undefined;
 
-  async function requireToken(request: FastifyRequest): Promise<void> {
-    // Digests have one length, so the comparison tells nothing about the token's.
-    if (!timingSafeEqual(digestOf(request.headers.authorization ?? ""), expected)) throw new AppError("runner.token_invalid");
+  async function requireHub(request: FastifyRequest): Promise<void> {
+    options.checkCaller(request.raw);
   }
 
   async function admit(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -101,21 +101,32 @@ export function createInternalListener(options: InternalListenerOptions): Intern
   app.route<{ Body: unknown }>({
     method: "POST",
     url: "/v1/execute",
-    onRequest: [requireToken, admit],
+    onRequest: [requireHub, admit],
     handler: async (request, reply) => {
       const frame = decodeFrame(request.body instanceof Uint8Array ? request.body : new Uint8Array(), headMaxBytes);
       const head = parse(executeHeadSchema, frame.head);
       if (head.call.kind !== "http" && frame.body.length > 0)
         throw new AppError("request.malformed", { detail: "only an http call has a body" });
       const { result, body } = await options.execute(head, frame.body, callerGone(reply));
-      return reply.headers(headers).type("application/octet-stream").send(encodeFrame(result, body));
+      const answer = encodeFrame(result, body);
+      // Straight to the socket: the framework's way through serialisers and hooks costs as much as all its routing.
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        ...headers,
+        "content-type": "application/octet-stream",
+        "content-length": answer.length,
+        "x-request-id": requestIdOf(request.raw),
+        ...(stopping ? { connection: "close" } : {}),
+      });
+      reply.raw.end(answer);
+      return reply;
     },
   });
   app.route<{ Body: unknown }>({
     method: "POST",
     url: "/v1/prepare",
     bodyLimit: prepareMaxBytes,
-    onRequest: [requireToken, admit],
+    onRequest: [requireHub, admit],
     handler: async (request, reply) => {
       const text = request.body instanceof Uint8Array ? Buffer.from(request.body).toString() : "";
       const { contentHash } = parse(prepareRequestSchema, parseJson(text));

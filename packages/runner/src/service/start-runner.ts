@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { PrepareResult } from "@althing/contract";
+import type { PrepareResult, RunnerPeers } from "@althing/contract";
 import { createGuardedFetcher, type GuardedFetcher, type GuardedFetcherOptions, type PrivateHost } from "@althing/extension/fetcher";
 import { createExtUiListener, readPagePlace } from "../ext-ui/index.ts";
 import { createSeriesBook } from "../host/index.ts";
@@ -16,7 +16,7 @@ import { createBundleCache, type BundleCache } from "./bundle-cache.ts";
 import { openCacheKey } from "./cache-key.ts";
 import { createExecutor } from "./executor.ts";
 import { closeServer, listen } from "./http-server.ts";
-import { createHubClient } from "./hub-client.ts";
+import { openHubWay } from "./hub-way.ts";
 import { createInternalListener, type RunnerHealth } from "./internal-listener.ts";
 import { createRunnerLog, type ServiceLog } from "./runner-log.ts";
 import { createServiceMetrics } from "./service-metrics.ts";
@@ -33,10 +33,12 @@ export interface RunnerOptions {
   readonly data: string;
   readonly internal: Binding;
   readonly public: Binding;
-  /** Base of the hub's internal listener. */
-  readonly hubUrl: string;
+  /** Base of the hub's internal listener on this machine. */
+  readonly hubUrl?: string | undefined;
   /** Of this boot; both directions. */
-  readonly token: string;
+  readonly token?: string | undefined;
+  /** Hubs on other machines, in place of the two above. */
+  readonly peers?: RunnerPeers | undefined;
   /** Origins that may frame extension pages. */
   readonly frameAncestors: readonly string[];
   /** Where browsers reach the public listener, e.g. `https://ext.example.org`. */
@@ -128,6 +130,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const sizes = { ...defaultSizes, ...options.pool };
   // What can be refused comes first, so that nothing has to be taken back.
   const place = readPagePlace(options);
+  const way = await openHubWay(options);
   const fetcher = createGuardedFetcher({ clock: performance, privateHosts: options.privateHosts, ...options.fetcher });
   const cache = await openPreparationCache({
     folder: join(options.data, "components"),
@@ -138,7 +141,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     onTampered: (detail) => log.error({ detail }, "a prepared component was altered on disk"),
   });
   const isolation = isolationNames[(await sandboxIsolation()).kind];
-  const hub = createHubClient({ hubUrl: options.hubUrl, token: options.token });
+  const { hub } = way;
   const bundles = createBundleCache({ hub, preparation: cache, uiMaxBytes });
   const pool = createSandboxPool({ world: worlds, ...sizes, slice, log });
   const metrics = createServiceMetrics({ pool: () => pool.stats(), taken: () => internal.taken() });
@@ -151,7 +154,8 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     return { status, isolation, slots: { running, queued, max: slots }, processes };
   };
   const internal = createInternalListener({
-    token: options.token,
+    checkCaller: way.checkCaller,
+    tls: way.tls,
     log,
     execute: (head, body, signal) => executor.execute(head, body, signal),
     prepare: createPreparing(bundles),
@@ -187,7 +191,11 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     return closing;
   };
   try {
-    const internalUrl = await listen(internal.app, options.internal, "--internal-port");
+    const internalUrl = await listen(
+      internal.app,
+      options.internal,
+      options.peers === undefined ? "--internal-port" : "--internal-tls-url",
+    );
     const publicUrl = await listen(pages, options.public, "--runner-port");
     return { internalUrl, publicUrl, isolation, health, close };
   } catch (error) {
