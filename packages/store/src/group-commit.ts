@@ -1,9 +1,9 @@
 /**
- * Gathers the writes of one turn of the event loop into one SQLite transaction.
+ * Gathers the writes of one turn of the event loop into one SQLite transaction, and while several come at a time those of up to `gatherMs`.
  *
  * Invariant: a job resolves only after the commit that holds it; a job that refuses (a conflict) changes nothing and does not
  * disturb the others; when SQLite itself fails, nothing of the group was written and every job gets the failure. With
- * `synchronous = FULL` a commit costs one fsync, which blocks the process: a hundred requests then share one, not a hundred.
+ * `synchronous = FULL` a commit costs one fsync, which blocks the process: a hundred requests then share one, not a hundred. Who waits for one write before the next is never held up.
  */
 import { isAppError } from "@althing/contract";
 import { isSqliteError, sqliteFailure, type SqliteDatabase } from "./sqlite-file.ts";
@@ -27,6 +27,8 @@ export interface GroupCommitOptions {
   readonly database: SqliteDatabase;
   readonly path: string;
   readonly groupMax: number;
+  /** From one commit to the next while several writes come at a time, in ms; 3 when absent. */
+  readonly gatherMs?: number;
   /** In the transaction, before its first job. */
   readonly began?: () => void;
   /** In the transaction, after its last job. */
@@ -38,7 +40,7 @@ export interface GroupCommitOptions {
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { database } = options;
+  const { database, gatherMs = 3 } = options;
   const begin = database.prepare("BEGIN IMMEDIATE");
   const commit = database.prepare("COMMIT");
   const savepoint = database.prepare("SAVEPOINT step");
@@ -46,6 +48,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let waiting: Job<unknown>[] = [];
   let scheduled = false;
   let inside = false;
+  let lastAtMs = 0;
+  let lastJobs = 0;
+  /** The last group's callers are being told: what they ask for now is no sign of others that are on their way. */
+  let settling = false;
 
   const runGroup = (jobs: readonly Job<unknown>[]) => {
     const settled: (() => void)[] = [];
@@ -78,16 +84,35 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     scheduled = false;
     const jobs = waiting;
     waiting = [];
+    lastJobs = jobs.length;
+    lastAtMs = performance.now();
     for (let at = 0; at < jobs.length; at += options.groupMax) runGroup(jobs.slice(at, at + options.groupMax));
+  };
+
+  const flushAtEndOfTurn = () => {
+    setImmediate(() => {
+      settling = true;
+      flush();
+    });
+    // In the same turn, after everything that the settled promises led to.
+    setImmediate(() => {
+      settling = false;
+    });
+  };
+
+  /** A commit costs its pages and its fsync however few its writes; so when the last had several and these come by themselves, more are waited for. */
+  const schedule = () => {
+    scheduled = true;
+    const waitMs = lastJobs > 1 && !settling ? lastAtMs + gatherMs - performance.now() : 0;
+    if (waitMs > 0) setTimeout(flushAtEndOfTurn, waitMs);
+    else flushAtEndOfTurn();
   };
 
   return {
     submit<T>(run: () => T): Promise<T> {
       return new Promise<T>((resolve, reject) => {
         waiting.push({ run, resolve: resolve as (value: unknown) => void, reject });
-        if (scheduled) return;
-        scheduled = true;
-        setImmediate(flush);
+        if (!scheduled) schedule();
       });
     },
     async exclusively(work) {

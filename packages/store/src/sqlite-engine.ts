@@ -1,7 +1,7 @@
 /**
  * The store's engine on one SQLite file (better-sqlite3-multiple-ciphers: the one driver that can encrypt).
  *
- * Invariants: the counter of revisions is the largest of all records' and of `meta.floor`, which deletes raise: so it never goes back, also
+ * Invariants: the counter of revisions is the largest of all records' and of `meta.floor`, which a batch raises that ends with a delete: so it never goes back, also
  * over a reopen, and a put writes one page and not two. It is kept in memory as long as SQLite's `data_version` says that no
  * other connection has committed, else read again; records are one b-tree (a damaged second index would hide them) and each row carries a CRC-32 of key, revision and value, because SQLite has no checksum of its own on pages at
  * rest and a flipped bit must become `store.corrupt`, not another value. Reads see only committed writes (see group-commit.ts).
@@ -179,13 +179,13 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
       return { key, exists: observed !== 0 };
     });
     let revision = currentRevision();
-    let deleted = false;
+    let deletedLast = false;
     for (const [index, write] of writes.entries()) {
       const { key, exists } = present[index] as { key: Buffer; exists: boolean };
       if (write.op === "check" || (write.op === "delete" && !exists)) continue;
       revision += 1;
+      deletedLast = write.op === "delete";
       if (write.op === "delete") {
-        deleted = true;
         sql.delete.run(key);
         changes.push({ fullKey: write.fullKey, revision });
         continue;
@@ -195,7 +195,8 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
       else sql.insert.run(key, revision, crc, write.text);
       changes.push({ fullKey: write.fullKey, revision, text: write.text });
     }
-    if (deleted) sql.raiseFloor.run(revision, -1 - revision);
+    // Below a put that comes later in the batch a delete's number needs no keeping: the put has a larger one.
+    if (deletedLast) sql.raiseFloor.run(revision, -1 - revision);
     counter = revision;
     if (requestId !== undefined) rememberRequest(requestId, revision);
     return revision;

@@ -120,7 +120,10 @@ export function openSqliteFile(options: SqliteFileOptions): SqliteDatabase {
     chmodSync(path, 0o600);
     if (database.pragma("journal_mode = WAL", { simple: true }) !== "wal")
       throw new AppError("store.unavailable", { detail: `${path} cannot use a write-ahead log` });
-    database.pragma(`synchronous = ${options.fsync === "always" ? "FULL" : "NORMAL"}`);
+    const isState = options.fsync === "always";
+    database.pragma(`synchronous = ${isState ? "FULL" : "NORMAL"}`);
+    // What is deleted from the state (sealed ballots, names that were erased) is not left in free pages; in a log it is overwritten where that costs nothing.
+    database.pragma(`secure_delete = ${isState ? "ON" : "FAST"}`);
     const faults = database.pragma("quick_check(1)", { simple: true });
     if (faults !== "ok") throw new AppError("store.corrupt", { path, detail: String(faults).slice(0, 200) });
     return database;

@@ -1,0 +1,91 @@
+/** When writes share a commit: those of a turn always, later ones while several come at a time, and never at the cost of a lone writer. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { AppError } from "@althing/contract";
+import Database from "better-sqlite3-multiple-ciphers";
+import { afterEach, expect, it, vi } from "vitest";
+import { createGroupCommit } from "./group-commit.ts";
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+  vi.restoreAllMocks();
+});
+
+/** @param gatherMs so long that a gathered write would be noticed */
+function open(gatherMs = 60_000) {
+  const database = new Database(":memory:");
+  cleanups.push(() => database.close());
+  database.exec("CREATE TABLE rows (n INTEGER)");
+  const insert = database.prepare<[number]>("INSERT INTO rows VALUES (?)");
+  const counts = { commits: 0 };
+  const group = createGroupCommit({ database, path: ":memory:", groupMax: 1_000, gatherMs, committed: () => void counts.commits++ });
+  const write = (n: number) => group.submit(() => insert.run(n));
+  const rows = () => database.prepare("SELECT n FROM rows ORDER BY n").pluck().all();
+  return { group, write, rows, counts };
+}
+
+it("commits the writes of one turn together, and each alone of a writer that waits for each", async () => {
+  const { write, counts, rows } = open();
+  for (let n = 0; n < 20; n++) await write(n);
+  expect(counts.commits).toBe(20);
+  await Promise.all([20, 21, 22].map(write));
+  expect(counts.commits).toBe(21);
+  expect(rows()).toHaveLength(23);
+});
+
+it("never holds up writers that each wait for their own write before the next", async () => {
+  const { write, counts } = open();
+  const writer = async (from: number) => {
+    for (let n = 0; n < 20; n++) {
+      await write(from + n);
+      // What a caller does between two writes takes more than one step of the queue.
+      await Promise.resolve();
+    }
+  };
+  await Promise.all([0, 100, 200].map(writer));
+  expect(counts.commits).toBe(20);
+});
+
+it("gathers what comes by itself after a commit of several, and not after one of a single write", async () => {
+  const { write, counts, rows } = open(500);
+  await Promise.all([write(1), write(2)]);
+  await nextTurn();
+  const gathered = [write(3)];
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
+  gathered.push(write(4));
+  expect(counts.commits).toBe(1);
+  await Promise.all(gathered);
+  expect([counts.commits, rows()]).toEqual([2, [1, 2, 3, 4]]);
+  await nextTurn();
+  await write(5);
+  expect(counts.commits).toBe(3);
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await nextTurn();
+  await write(6);
+  expect([counts.commits, timers.mock.calls]).toEqual([4, []]);
+});
+
+it("writes what is gathered when it is told to, once", async () => {
+  const { group, write, counts, rows } = open(50);
+  await Promise.all([write(1), write(2)]);
+  await nextTurn();
+  const third = write(3);
+  group.flush();
+  await third;
+  expect(counts.commits).toBe(2);
+  await write(4);
+  expect([counts.commits, rows()]).toEqual([3, [1, 2, 3, 4]]);
+});
+
+it("refuses one job of a gathered group without the others", async () => {
+  const { group, write, rows } = open(20);
+  await Promise.all([write(1), write(2)]);
+  await nextTurn();
+  const refused = group.submit(() => {
+    throw new AppError("store.conflict", { expected: 1, key: "k", observed: 2 });
+  });
+  const third = write(3);
+  await expect(refused).rejects.toMatchObject({ code: "store.conflict" });
+  await third;
+  expect(rows()).toEqual([1, 2, 3]);
+});
