@@ -6,7 +6,7 @@
  * top: they say what is, not what to add, so repeating them does no harm. Expired sessions are left out when the list is written,
  * whether or not they were swept.
  */
-import { subjects, type EndpointId, type RoomId } from "@althing/contract";
+import { subjects, type CommunityId, type EndpointId, type RoomId } from "@althing/contract";
 import type { SessionRow } from "./collections.ts";
 import { aclEntry, aclPermissions } from "./nats-config.ts";
 import type { RoomSubjects } from "./opaque-name.ts";
@@ -14,14 +14,30 @@ import type { RoomSubjects } from "./opaque-name.ts";
 export type AccessChange =
   | { readonly type: "sessions"; readonly endpoint: EndpointId; readonly open: readonly SessionRow[] }
   | { readonly type: "member"; readonly endpoint: EndpointId; readonly room: RoomId; readonly in: boolean }
-  | { readonly type: "room"; readonly room: RoomId; readonly persisted: boolean }
+  | { readonly type: "room"; readonly room: RoomId; readonly persisted: boolean; readonly community?: CommunityId | undefined }
   | { readonly type: "room-gone"; readonly room: RoomId }
   /** The room holds all it may: nobody publishes. */
-  | { readonly type: "room-full"; readonly room: RoomId; readonly full: boolean };
+  | { readonly type: "room-full"; readonly room: RoomId; readonly full: boolean }
+  /** A person in a community: a member or not, and until when it writes in none of its rooms. */
+  | {
+      readonly type: "standing";
+      readonly community: CommunityId;
+      readonly endpoint: EndpointId;
+      readonly in: boolean;
+      /** Milliseconds since 1970; infinite: without end. */
+      readonly mutedUntilMs?: number;
+    };
 
 interface RoomEntry {
   readonly subjects: RoomSubjects;
   readonly persisted: boolean;
+  readonly community: CommunityId | undefined;
+}
+
+interface Standing {
+  readonly community: CommunityId;
+  readonly endpoint: EndpointId;
+  readonly mutedUntilMs: number;
 }
 
 interface Tables {
@@ -30,6 +46,10 @@ interface Tables {
   readonly memberships: Map<EndpointId, Set<RoomId>>;
   readonly members: Map<RoomId, Set<EndpointId>>;
   readonly full: Set<RoomId>;
+  /** Members of communities by `<community>/<endpoint>`; who is not here has no access to rooms of that community. */
+  readonly standings: Map<string, Standing>;
+  /** Of these, the mutes whose end was not yet noticed. */
+  readonly mutes: Map<string, Standing>;
   /** From input subject to room. */
   readonly inputs: Map<string, RoomId>;
   /** Permission text of a person; gone when it must be made again. */
@@ -52,6 +72,10 @@ export interface AccessIndex {
   rooms(): readonly RoomId[];
   /** Everybody with a session. */
   everybody(): readonly EndpointId[];
+  /** When the next mute ends, in milliseconds since 1970. */
+  nextMuteEnd(): number | undefined;
+  /** Mutes that have ended, each once. */
+  takeEndedMutes(nowMs: number): readonly { readonly community: CommunityId; readonly endpoint: EndpointId }[];
   counts(): { readonly sessions: number; readonly rooms: number };
 }
 
@@ -62,6 +86,8 @@ function emptyTables(): Tables {
     memberships: new Map(),
     members: new Map(),
     full: new Set(),
+    standings: new Map(),
+    mutes: new Map(),
     inputs: new Map(),
     texts: new Map(),
   };
@@ -78,7 +104,7 @@ function applyOne(tables: Tables, subjectsOf: (room: RoomId) => RoomSubjects, ch
       return;
     case "room": {
       const names = subjectsOf(change.room);
-      tables.rooms.set(change.room, { subjects: names, persisted: change.persisted });
+      tables.rooms.set(change.room, { subjects: names, persisted: change.persisted, community: change.community });
       tables.inputs.set(names.input, change.room);
       touch(change.room);
       return;
@@ -96,6 +122,9 @@ function applyOne(tables: Tables, subjectsOf: (room: RoomId) => RoomSubjects, ch
       else tables.full.delete(change.room);
       touch(change.room);
       return;
+    case "standing":
+      applyStanding(tables, change);
+      return;
     case "member":
       tables.texts.delete(change.endpoint);
       if (change.in) {
@@ -106,6 +135,20 @@ function applyOne(tables: Tables, subjectsOf: (room: RoomId) => RoomSubjects, ch
         remove(tables.members, change.room, change.endpoint);
       }
   }
+}
+
+const standingKey = (community: CommunityId, endpoint: EndpointId) => `${community}/${endpoint}`;
+
+function applyStanding(tables: Tables, change: Extract<AccessChange, { type: "standing" }>): void {
+  const { community, endpoint, mutedUntilMs = 0 } = change;
+  const key = standingKey(community, endpoint);
+  tables.texts.delete(endpoint);
+  tables.standings.delete(key);
+  tables.mutes.delete(key);
+  if (!change.in) return;
+  const standing = { community, endpoint, mutedUntilMs };
+  tables.standings.set(key, standing);
+  if (mutedUntilMs > 0 && Number.isFinite(mutedUntilMs)) tables.mutes.set(key, standing);
 }
 
 function add<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
@@ -119,7 +162,19 @@ function remove<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   if (set?.delete(value) && set.size === 0) map.delete(key);
 }
 
-function permissionsOf(tables: Tables, endpoint: EndpointId): { publish: string; subscribe: string } {
+/** Rooms without a community are their members'; in a community's the person must be a member of it, and unmuted to write. */
+function rightsIn(
+  tables: Tables,
+  room: RoomEntry,
+  endpoint: EndpointId,
+  nowMs: number,
+): { readonly reads: boolean; readonly writes: boolean } {
+  if (room.community === undefined) return { reads: true, writes: true };
+  const standing = tables.standings.get(standingKey(room.community, endpoint));
+  return { reads: standing !== undefined, writes: standing !== undefined && standing.mutedUntilMs <= nowMs };
+}
+
+function permissionsOf(tables: Tables, endpoint: EndpointId, nowMs: number): { publish: string; subscribe: string } {
   const kept = tables.texts.get(endpoint);
   if (kept) return kept;
   const publish: string[] = [];
@@ -127,8 +182,10 @@ function permissionsOf(tables: Tables, endpoint: EndpointId): { publish: string;
   for (const id of tables.memberships.get(endpoint) ?? []) {
     const room = tables.rooms.get(id);
     if (!room) continue;
+    const rights = rightsIn(tables, room, endpoint, nowMs);
+    if (!rights.reads) continue;
     subscribe.push(room.subjects.output);
-    if (!tables.full.has(id)) publish.push(room.persisted ? room.subjects.input : room.subjects.output);
+    if (rights.writes && !tables.full.has(id)) publish.push(room.persisted ? room.subjects.input : room.subjects.output);
   }
   const made = aclPermissions(publish, subscribe);
   tables.texts.set(endpoint, made);
@@ -167,8 +224,9 @@ export function createAccessIndex(subjectsOf: (room: RoomId) => RoomSubjects): A
     revision: () => revision,
     entries(nowMs) {
       const entries: string[] = [];
+      for (const mute of tables.mutes.values()) if (mute.mutedUntilMs <= nowMs) tables.texts.delete(mute.endpoint);
       for (const [endpoint, sessions] of tables.sessions) {
-        const permissions = permissionsOf(tables, endpoint);
+        const permissions = permissionsOf(tables, endpoint, nowMs);
         for (const session of sessions) {
           if (isOpen(session, nowMs)) entries.push(aclEntry(session.nkey, subjects.inboxPattern(session.inbox), permissions));
         }
@@ -186,6 +244,19 @@ export function createAccessIndex(subjectsOf: (room: RoomId) => RoomSubjects): A
     rooms: () => [...tables.rooms.keys()],
     everybody: () => [...tables.sessions.keys()],
     membersOf: (room) => [...(tables.members.get(room) ?? [])],
+    nextMuteEnd() {
+      let next: number | undefined;
+      for (const { mutedUntilMs } of tables.mutes.values()) next = Math.min(next ?? mutedUntilMs, mutedUntilMs);
+      return next;
+    },
+    takeEndedMutes(nowMs) {
+      const over = [...tables.mutes.entries()].filter(([, mute]) => mute.mutedUntilMs <= nowMs);
+      for (const [key, { endpoint }] of over) {
+        tables.mutes.delete(key);
+        tables.texts.delete(endpoint);
+      }
+      return over.map(([, { community, endpoint }]) => ({ community, endpoint }));
+    },
     counts() {
       let sessions = 0;
       for (const open of tables.sessions.values()) sessions += open.length;

@@ -42,6 +42,8 @@ export interface BlobsDeps {
   readonly limits: BusLimits;
   /** The room if the caller is in it and it takes more. @throws {room.not_found} {room.quota} */
   readonly roomForBlob: (caller: Caller, room: string) => Promise<RoomId>;
+  /** Is the caller in the room? */
+  readonly isReader: (caller: Caller, room: RoomId) => Promise<boolean>;
 }
 
 /** Counts bytes on their way and stops at the first too many. */
@@ -145,7 +147,7 @@ export function createBlobs(deps: BlobsDeps): Blobs {
       requireInstance(caller, "rooms.use");
       for await (const record of everyRecord(collections.blobs, [hash])) {
         const owner = record.key[1] as EndpointId;
-        const readable = owner === caller.endpoint || (await inAny(collections, caller, record.value.rooms));
+        const readable = owner === caller.endpoint || (await isInAny(deps, caller, record.value.rooms));
         if (readable) return objects.get(hash);
       }
       throw new AppError("blob.not_found", { hash });
@@ -169,7 +171,7 @@ export function createBlobs(deps: BlobsDeps): Blobs {
   };
 }
 
-async function inAny(collections: Collections, caller: Caller, rooms: readonly RoomId[]): Promise<boolean> {
-  for (const room of rooms) if (await collections.members.get([room, caller.endpoint])) return true;
+async function isInAny(deps: Pick<BlobsDeps, "isReader">, caller: Caller, rooms: readonly RoomId[]): Promise<boolean> {
+  for (const room of rooms) if (await deps.isReader(caller, room)) return true;
   return false;
 }

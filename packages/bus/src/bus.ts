@@ -5,14 +5,16 @@
  * on every change goes store → index → access list → notice. Closing writes what was counted and leaves nats-server as it is.
  * See docs/architecture/bus.md.
  */
-import type { EndpointId, RoomId } from "@althing/contract";
+import type { CommunityId, EndpointId, RoomId } from "@althing/contract";
 import type { ClaimStore, ObjectStore, Store } from "@althing/store";
 import { createAccessIndex, type AccessChange, type AccessIndex } from "./access-index.ts";
 import { createAcl, type Acl } from "./acl.ts";
 import { createBlobs, type Blobs } from "./blobs.ts";
 import { createChores } from "./chores.ts";
+import { createCommunityAccess, standingChange } from "./community-access.ts";
 import { openCollections, type Collections } from "./collections.ts";
 import { effectiveLimits, type BusConfig, type BusLog, type Clock } from "./environment.ts";
+import { createGuests, type Guests } from "./guests.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import type { BusConnection } from "./nats-connection.ts";
 import { createNotices, type Notices } from "./notices.ts";
@@ -20,10 +22,11 @@ import { createRoomSubjects } from "./opaque-name.ts";
 import { everyRecord } from "./paging.ts";
 import { openRoomStream } from "./room-stream.ts";
 import { openRoomUsage } from "./room-usage.ts";
+import { createCommunitySlot, type CommunityRooms, type CommunitySlot } from "./rooms/community-rooms.ts";
 import { clearRoom } from "./rooms/delete-room.ts";
 import { leaveAllRooms } from "./rooms/membership.ts";
 import type { RoomsDeps } from "./rooms/room-deps.ts";
-import { createRooms, roomForBlob, type Rooms } from "./rooms/rooms.ts";
+import { createRooms, isReader, roomForBlob, type Rooms } from "./rooms/rooms.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { createUsers, type Users } from "./users.ts";
 
@@ -52,6 +55,18 @@ export interface Bus {
   readonly blobs: Blobs;
   readonly acl: Acl;
   readonly notices: Notices;
+  /** Extensions in rooms. */
+  readonly guests: Guests;
+  /**
+   * Gives what rooms ask of communities. Before it no room of a community is served; when it resolves, nobody is in one who is no member.
+   * @throws {store.unavailable}
+   */
+  joinCommunities(face: CommunityRooms): Promise<void>;
+  /**
+   * The person's restrictions in the community changed (a mute, its end): asks afresh, and resolves when the access list says so.
+   * @throws {nats.unavailable} {nats.acl_refused} it stays due
+   */
+  refreshAccess(community: CommunityId, endpoint: EndpointId): Promise<void>;
   /** The supervisor had closed the fence: reads the state anew and puts the access list in force. */
   fenced(): Promise<void>;
   /** Ends expired sessions and invitations now. */
@@ -61,16 +76,24 @@ export interface Bus {
 }
 
 /** Reads sessions, rooms and memberships into the index. */
-async function readIndex(store: Store, collections: Collections, index: AccessIndex): Promise<void> {
+async function readIndex(store: Store, collections: Collections, index: AccessIndex, communities: CommunitySlot): Promise<void> {
   await index.rebuild(async (apply) => {
     const revision = await store.revision();
     const changes: AccessChange[] = [];
-    for await (const row of everyRecord(collections.rooms))
-      changes.push({ type: "room", room: row.value.id, persisted: row.value.policy.persist });
+    const communityOf = new Map<RoomId, CommunityId>();
+    const people = new Map<string, readonly [CommunityId, EndpointId]>();
+    for await (const { value } of everyRecord(collections.rooms)) {
+      changes.push({ type: "room", room: value.id, persisted: value.policy.persist, community: value.community });
+      if (value.community !== undefined) communityOf.set(value.id, value.community);
+    }
     for await (const row of everyRecord(collections.members)) {
       const [room, endpoint] = row.key as unknown as readonly [RoomId, EndpointId];
       changes.push({ type: "member", room, endpoint, in: true });
+      const community = communityOf.get(room);
+      if (community !== undefined) people.set(`${community}/${endpoint}`, [community, endpoint]);
     }
+    if (communities.isSet)
+      for (const [community, endpoint] of people.values()) changes.push(await standingChange(communities, community, endpoint));
     for await (const row of everyRecord(collections.sessions)) {
       changes.push({ type: "sessions", endpoint: row.key[0] as EndpointId, open: row.value.open });
     }
@@ -88,7 +111,9 @@ export async function createBus(options: BusOptions): Promise<Bus> {
   const collections = openCollections(store);
   const subjectsOf = createRoomSubjects(config.nameKey);
   const index = createAccessIndex(subjectsOf);
-  await readIndex(store, collections, index);
+  const communities = createCommunitySlot();
+  const reread = () => readIndex(store, collections, index, communities);
+  await reread();
   const stream = await openRoomStream(nats.account, {
     replicas: config.replicas ?? 1,
     messagesPerRoomMax: limits.roomMessagesMax,
@@ -113,8 +138,19 @@ export async function createBus(options: BusOptions): Promise<Bus> {
   for (const room of index.rooms()) if (usage.isFull(room)) index.apply(0, [{ type: "room-full", room, full: true }]);
   const locks = createKeyedLock();
   const chores = createChores({ collections, locks, log });
-  const shared: RoomsDeps = { store, collections, index, acl, notices, chores, clock, locks, limits, config, stream, usage, subjectsOf };
-  const blobs = createBlobs({ store, collections, objects: options.objects, clock, locks, limits, roomForBlob: roomForBlob(shared) });
+  const access = createCommunityAccess({
+    ...{ collections, index, acl, notices, clock, locks, communities, log, reread },
+    leaveRooms: (community, endpoint) => leaveAllRooms(shared, endpoint, community),
+  });
+  const shared: RoomsDeps = {
+    ...{ store, collections, index, acl, notices, chores, clock, locks, limits, config, stream, usage, subjectsOf },
+    ...{ communities, learn: access.learn },
+  };
+  const blobs = createBlobs({
+    ...{ store, collections, objects: options.objects, clock, locks, limits },
+    roomForBlob: roomForBlob(shared),
+    isReader: isReader(shared),
+  });
   const users = createUsers(shared);
   const sessions = createSessions({ ...shared, claims: options.claims });
   chores.assign((chore) =>
@@ -128,6 +164,7 @@ export async function createBus(options: BusOptions): Promise<Bus> {
   const sweep = async () => {
     await sessions.sweep();
     await users.sweepInvitations();
+    await access.sweep();
   };
   const timer = setInterval(() => void sweep().catch(() => log("warn", "sweep.failed", {})), options.sweepMs ?? 10_000).unref();
   return {
@@ -137,15 +174,23 @@ export async function createBus(options: BusOptions): Promise<Bus> {
     blobs,
     acl,
     notices,
+    guests: createGuests({ ...shared, nats }),
+    async joinCommunities(face) {
+      await access.join(face);
+      // What waited for it: somebody's last departure from a room is told in its community's log.
+      await chores.runAll();
+    },
+    refreshAccess: access.refresh,
     async fenced() {
       acl.fenced();
-      await readIndex(store, collections, index);
+      await reread();
       await acl.request();
     },
     sweep,
     stats: () => ({ ...index.counts(), acl: acl.stats() }),
     async close() {
       clearInterval(timer);
+      await access.close();
       await chores.close();
       await acl.close();
       await usage.close();

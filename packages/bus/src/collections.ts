@@ -6,9 +6,13 @@
  */
 import {
   blobHashSchema,
+  communityIdSchema,
   endpointIdSchema,
   handleSchema,
+  extensionIdSchema,
   inviteStatementSchema,
+  keyCardSchema,
+  memberHandleSchema,
   roomIdSchema,
   roomNameSchema,
   roomPolicySchema,
@@ -33,7 +37,10 @@ const endpoints = { name: "endpoints", schema: z.object({ signPub: signPubSchema
 /** `handles/<handle>`: never deleted, so a handle is given once. */
 const handles = { name: "handles", schema: z.object({ endpoint: endpointIdSchema }) };
 /** `admins/active`: the active admins in one record, so that the last one is protected by compare-and-set. */
-const admins = { name: "admins", schema: z.object({ active: z.array(z.object({ endpoint: endpointIdSchema, handle: handleSchema })) }) };
+const admins = {
+  name: "admins",
+  schema: z.object({ active: z.array(z.object({ endpoint: endpointIdSchema, handle: handleSchema, demo: z.literal(true).optional() })) }),
+};
 /** `invitations/<sha256 of the token>`; `admin-link/current` likewise. */
 const invitations = { name: "invitations", schema: z.object({ by: signPubSchema, expiresAt: timeSchema }) };
 const adminLink = { name: "admin-link", schema: z.object({ hash, expiresAt: timeSchema }) };
@@ -56,12 +63,16 @@ const roomRowSchema = z.object({
   /** In the epoch record, but no longer in the room. */
   gone: z.array(endpointIdSchema),
   members: count,
+  /** Absent: the room belongs to the instance. Never changes. */
+  community: communityIdSchema.optional(),
 });
 export type RoomRow = z.infer<typeof roomRowSchema>;
 /** `rooms/<room>` */
 const rooms = { name: "rooms", schema: roomRowSchema };
 /** `room-names/<name>` */
 const roomNames = { name: "room-names", schema: z.object({ room: roomIdSchema }) };
+/** `community-rooms/<community>/<room>`: the rooms of a community. */
+const communityRooms = { name: "community-rooms", schema: z.strictObject({}) };
 /** `room-graves/<room>`: for ever, so that an id and its opaque subject are never used again. */
 const roomGraves = { name: "room-graves", schema: z.object({ at: timeSchema }) };
 
@@ -69,8 +80,10 @@ const memberRowSchema = z.object({
   role: roomRoleSchema,
   joined: z.boolean(),
   since: timeSchema,
-  handle: handleSchema,
+  handle: memberHandleSchema,
   signPub: signPubSchema,
+  /** Absent: a person. */
+  kind: z.literal("extension").optional(),
   /** First epoch and last earlier sequence of the membership: what `from-join` hides lies before. */
   fromEpoch: count,
   afterSeq: count,
@@ -80,6 +93,19 @@ export type MemberRow = z.infer<typeof memberRowSchema>;
 /** `members/<room>/<endpoint>` and its mirror `user-rooms/<endpoint>/<room>`. */
 const members = { name: "members", schema: memberRowSchema };
 const userRooms = { name: "user-rooms", schema: z.object({ joined: z.boolean() }) };
+const guestRowSchema = z.object({
+  endpoint: endpointIdSchema,
+  signPub: signPubSchema,
+  handle: memberHandleSchema,
+  keys: keyCardSchema,
+  community: communityIdSchema,
+  extension: extensionIdSchema,
+  status: z.enum(["active", "revoked"]),
+  createdAt: timeSchema,
+});
+export type GuestRow = z.infer<typeof guestRowSchema>;
+/** `guests/<endpoint>`: identities that are in rooms and nowhere else: no user, no session, no request. Kept when revoked, for their frames. */
+const guests = { name: "guests", schema: guestRowSchema };
 /** `join-requests/<room>/<endpoint>` */
 const joinRequests = { name: "join-requests", schema: z.object({ handle: handleSchema, at: timeSchema }) };
 
@@ -141,9 +167,11 @@ export function openCollections(store: Store) {
     sessions: open(store, sessions),
     rooms: open(store, rooms),
     roomNames: open(store, roomNames),
+    communityRooms: open(store, communityRooms),
     roomGraves: open(store, roomGraves),
     members: open(store, members),
     userRooms: open(store, userRooms),
+    guests: open(store, guests),
     joinRequests: open(store, joinRequests),
     epochs: open(store, epochs),
     epochParts: open(store, epochParts),

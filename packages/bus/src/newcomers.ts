@@ -2,7 +2,7 @@
  * The ways into the allowlist without an admin's hand on the row: invitation, one-time admin link, bootstrap.
  *
  * Invariant: a token is 32 random bytes, shown once, stored as its sha256, and used up in the very batch that makes the user, so that it
- * makes one user however many try at once. Link and bootstrap are the same right: they make admin number 0, and end when there is one.
+ * makes one user however many try at once. Link and bootstrap are the same right: they make admin number 0, and end when there is one (that of a demonstration does not count).
  * An invitation dies with the right of who made it.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -55,7 +55,7 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
   /** The right of admin number 0: nobody is admin, and nobody becomes it meanwhile. */
   async function noAdmin(): Promise<Write> {
     const admins = await readAdmins(collections);
-    const first = admins.active[0];
+    const first = admins.active.find(({ demo }) => demo !== true);
     if (first) throw new AppError("bootstrap.closed", { handle: first.handle });
     return collections.admins.toCheck(adminsKey, admins.revision);
   }
@@ -89,7 +89,8 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
     join: (signPub, { token, handle, keys }) =>
       addUser(deps, { signPub, handle, keys, role: "member" }, () => useInvitation(token, "invitation.invalid")),
     claim: (signPub, { token, handle, keys }) => addUser(deps, { signPub, handle, keys, role: "admin" }, () => useAdminLink(token)),
-    bootstrap: ({ signPub, handle, keys }) => addUser(deps, { signPub, handle, keys, role: "admin" }, async () => [await noAdmin()]),
+    bootstrap: ({ signPub, handle, keys, demo }) =>
+      addUser(deps, { signPub, handle, keys, role: "admin", demo: demo === true }, async () => [await noAdmin()]),
 
     async issueAdminLink() {
       await noAdmin();
@@ -99,7 +100,7 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
       return { token, expiresAt };
     },
 
-    claimable: async () => (await readAdmins(collections)).active.length === 0,
+    claimable: async () => (await readAdmins(collections)).active.every(({ demo }) => demo === true),
 
     async sweepInvitations() {
       for await (const record of everyRecord(collections.invitations)) {

@@ -6,8 +6,12 @@
  */
 import type { Collection, Rec } from "@althing/store";
 
-export async function* everyRecord<T>(collection: Collection<T>, prefix: readonly string[] = []): AsyncGenerator<Rec<T>> {
-  let after: Rec<T>["key"] | undefined;
+export async function* everyRecord<T>(
+  collection: Pick<Collection<T>, "list">,
+  prefix: readonly string[] = [],
+  from?: Rec<T>["key"],
+): AsyncGenerator<Rec<T>> {
+  let after = from;
   do {
     const page = await collection.list({ prefix, limit: 1_000, ...(after ? { after } : {}) });
     yield* page.records;

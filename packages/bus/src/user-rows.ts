@@ -16,6 +16,8 @@ export interface Newcomer {
   readonly handle: Handle;
   readonly role: InstanceRole;
   readonly keys?: KeyCard;
+  /** An admin who does not end the right to make the first one. */
+  readonly demo?: boolean;
 }
 
 export const adminsKey = ["active"] as const;
@@ -52,7 +54,8 @@ export async function addUser(
   return retryConflicts("the list of users", async () => {
     const rightWrites = await right();
     await refuseKnown(collections, newcomer);
-    const user: User = { ...newcomer, endpoint, status: "active", createdAt: isoTime(clock.now()) };
+    const { demo = false, ...named } = newcomer;
+    const user: User = { ...named, endpoint, status: "active", createdAt: isoTime(clock.now()) };
     const writes: Write[] = [
       ...rightWrites,
       collections.users.toPut([newcomer.signPub], user, 0),
@@ -62,7 +65,11 @@ export async function addUser(
     if (newcomer.role === "admin") {
       const admins = await readAdmins(collections);
       writes.push(
-        collections.admins.toPut(adminsKey, { active: [...admins.active, { endpoint, handle: newcomer.handle }] }, admins.revision),
+        collections.admins.toPut(
+          adminsKey,
+          { active: [...admins.active, { endpoint, handle: newcomer.handle, ...(demo ? { demo: true as const } : {}) }] },
+          admins.revision,
+        ),
       );
     }
     try {

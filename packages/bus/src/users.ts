@@ -32,6 +32,8 @@ export interface Users extends Newcomers {
   revoke(caller: Caller, input: Input<"users.revoke">): Promise<Output<"users.revoke">>;
   /** @throws {user.not_found} */
   identity(caller: Caller, input: Input<"identities.get">): Promise<Output<"identities.get">>;
+  /** Of a user, revoked ones too; whoever asks. */
+  handleOf(endpoint: EndpointId): Promise<Handle | undefined>;
   me(caller: Caller): Promise<Output<"me.get">>;
   /** @throws {user.bad_key_proof} */
   putKeys(caller: Caller, input: Input<"me.keys.put">): Promise<Output<"me.keys.put">>;
@@ -103,12 +105,14 @@ export function createUsers(deps: UsersDeps): Users {
     async identity(caller, input) {
       requireInstance(caller, "rooms.use");
       const endpoint = await endpointOfRef(collections, input.identity);
-      const record = endpoint && (await userByEndpoint(collections, endpoint));
+      const record = endpoint && ((await userByEndpoint(collections, endpoint)) ?? (await collections.guests.get([endpoint])));
       if (!record) throw new AppError("user.not_found", { user: input.identity });
       const { signPub, handle, status, keys } = record.value;
       const identity: PublicIdentity = { signPub, endpoint: record.value.endpoint, handle, status, ...(keys ? { keys } : {}) };
       return identity;
     },
+
+    handleOf: async (endpoint) => (await userByEndpoint(collections, endpoint))?.value.handle,
 
     async me(caller) {
       return (await freshCaller(collections, caller)).user;

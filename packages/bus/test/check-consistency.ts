@@ -85,16 +85,20 @@ async function checkRooms(collections: Collections): Promise<string[]> {
   const findings: string[] = [];
   const known = new Set<string>();
   const named: string[] = [];
+  const ofCommunities: string[] = [];
   for await (const { value } of everyRecord(collections.rooms)) {
     known.add(value.id);
     named.push(`${value.name}/${value.id}`);
+    if (value.community !== undefined) ofCommunities.push(`${value.community}/${value.id}`);
     const people = new Map<string, string>();
     for await (const row of everyRecord(collections.members, [value.id])) people.set(row.key[1] ?? "", row.value.role);
     if (people.size !== value.members) findings.push(`${value.id}: counts ${value.members} members, has ${people.size}`);
     if (people.size === 0) findings.push(`${value.id}: nobody is in it`);
     for (const endpoint of people.keys()) {
       const user = await collections.users.get([(await collections.endpoints.get([endpoint]))?.value.signPub ?? "-"]);
-      if (user?.value.status !== "active") findings.push(`${value.id}: ${endpoint} is in it and no active user`);
+      const guest = await collections.guests.get([endpoint]);
+      if (user?.value.status !== "active" && guest?.value.status !== "active")
+        findings.push(`${value.id}: ${endpoint} is in it and no active user`);
     }
     if (await collections.roomGraves.get([value.id])) findings.push(`${value.id}: lives and has a grave`);
     findings.push(...(await checkRecord(collections, value.id, people)));
@@ -102,6 +106,7 @@ async function checkRooms(collections: Collections): Promise<string[]> {
   const names: string[] = [];
   for await (const { key, value } of everyRecord(collections.roomNames)) names.push(`${key[0]}/${value.room}`);
   findings.push(...differences("rooms and names", named, names));
+  findings.push(...differences("rooms and community-rooms", ofCommunities, await keysOf(everyRecord(collections.communityRooms))));
   const mirror = (await keysOf(everyRecord(collections.userRooms))).map((key) => key.split("/").reverse().join("/"));
   findings.push(...differences("members and user-rooms", await keysOf(everyRecord(collections.members)), mirror));
   for (const collection of [collections.members, collections.epochs, collections.epochParts, collections.joinRequests, collections.usage]) {

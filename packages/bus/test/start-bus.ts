@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { EndpointId, EpochProposal, Handle, Room, RoomId, RoomName, RoomPolicy, RoomRole } from "@althing/contract";
+import type { CommunityId, EndpointId, EpochProposal, Handle, Room, RoomId, RoomName, RoomPolicy, RoomRole } from "@althing/contract";
 import {
   decodeEpoch,
   encodeInvite,
@@ -277,6 +277,7 @@ export async function foundRoom(
   owner: Person,
   name: string,
   policy: Partial<RoomPolicy> = {},
+  community?: CommunityId,
 ): Promise<{ held: HeldRoom; room: Room }> {
   const held: HeldRoom = {
     id: ulid() as RoomId,
@@ -293,6 +294,7 @@ export async function foundRoom(
     policy: held.policy,
     suite: "hpke-v1",
     ...(made ? { epoch: made.proposal } : {}),
+    ...(community === undefined ? {} : { community }),
   });
   if (made) hold(held, made);
   return { held, room };

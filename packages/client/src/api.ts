@@ -47,8 +47,13 @@ export interface Api {
   raw(name: RouteName, input: RawInput, options?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+export interface StreamApi {
+  /** A route whose answer goes on; the signal ends it. What breaks it off throws while it is read. */
+  open(name: RouteName, input: RawInput, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>;
+}
+
 /** What packages need beside the table of routes. */
-export interface PackagesApi extends Api {
+export interface PackagesApi extends Api, StreamApi {
   /**
    * A route that takes files, as multipart/form-data; the answer is checked like that of `call`.
    * @param form its parts, in order
@@ -81,6 +86,9 @@ export interface RawInput {
 
 /** Members and epochs of the largest rooms come in answers of several megabytes. */
 const answerMaxBytes = 32 * 1024 * 1024;
+
+/** A package is prepared before the answer begins: a minute at most, and the way there. */
+const uploadTimeoutMs = 90_000;
 
 export function createApi(deps: ApiDeps): PackagesApi {
   if (deps.urls.length === 0) throw new AppError("client.unreachable", { detail: "no address was given" });
@@ -125,11 +133,23 @@ export function createApi(deps: ApiDeps): PackagesApi {
       const route: Route = routes[name];
       return (await overUrls(fits(route), prepare(route, input, options), options)).body;
     },
+    async open(name, input, options = {}) {
+      const route: Route = routes[name];
+      let stream: AsyncIterable<Uint8Array> | undefined;
+      const send = async (request: HttpRequest): Promise<HttpAnswer> => {
+        const answer = await deps.http.open(request, route.status);
+        ({ stream } = answer);
+        return answer;
+      };
+      await overUrls(fits(route), { ...prepare(route, input, options), send }, options);
+      if (stream === undefined) throw new AppError("client.bad_answer", { detail: `${name}: it is no stream` });
+      return stream;
+    },
     async upload(name, { params }, form, options = {}) {
       const route: Route = routes[name];
       const { body, contentType } = await encodeForm(form);
-      const answer = await overUrls(fits(route), prepare(route, { params, body, contentType }, options), options);
-      return readAnswer(name, route, answer);
+      const prepared = { ...prepare(route, { params, body, contentType }, options), headersTimeoutMs: uploadTimeoutMs };
+      return readAnswer(name, route, await overUrls(fits(route), prepared, options));
     },
     send: (request, options = {}) => overUrls(isNoProblem, prepareEndpoint(request), options),
   };
@@ -158,6 +178,9 @@ interface Prepared {
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly signed: boolean;
   readonly repeatable: boolean;
+  readonly headersTimeoutMs?: number;
+  /** In place of the platform's own. */
+  readonly send?: (request: HttpRequest) => Promise<HttpAnswer>;
 }
 
 function prepare(
@@ -208,10 +231,12 @@ async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options:
     url: target,
     headers: prepared.headers,
     maxBytes: answerMaxBytes,
+    ...(prepared.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: prepared.headersTimeoutMs }),
     ...(prepared.body === undefined ? {} : { body: prepared.body }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
-  if (!prepared.signed) return deps.http.send(request);
+  const send = prepared.send ?? ((ready: HttpRequest) => deps.http.send(ready));
+  if (!prepared.signed) return send(request);
   if (deps.identity === undefined) throw new AppError("auth.required");
   const headers = await signRequest(deps.identity, {
     method: prepared.method,
@@ -221,7 +246,7 @@ async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options:
     lifetimeSeconds: limits.signatureWindowSeconds,
     ...(prepared.body === undefined ? {} : { body: prepared.body }),
   });
-  return deps.http.send({ ...request, headers });
+  return send({ ...request, headers });
 }
 
 function problemOf(answer: HttpAnswer): AppError {

@@ -10,6 +10,7 @@ import {
   type EndpointId,
   type Handle,
   type Notice,
+  type PublicEvent,
   type PublicIdentity,
   type RouteInput,
   type RouteName,
@@ -22,6 +23,7 @@ import { createApi, ownRow, type CallOptions } from "./api.ts";
 import { fetchBlob, storeBlob, type PutBlobOptions, type StoredBlob } from "./blobs.ts";
 import { createBusLink } from "./bus-link.ts";
 import { createEmitter } from "./emitter.ts";
+import { followEvents, untilClosed, type FollowOptions } from "./event-feed.ts";
 import { createPins, kexPubOf } from "./pins.ts";
 import { createRooms, type Rooms } from "./rooms.ts";
 import type { ClientState } from "./state.ts";
@@ -82,6 +84,8 @@ export interface AlthingClient {
   getBlob(hash: string, key: string | Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
   /** Twelve groups of five digits, the same on both sides. @throws {room.no_keys} */
   safetyNumber(who: Handle | EndpointId | string): Promise<string>;
+  /** Public events of a community (id or name) as they happen, each once; opened again where it broke off. @throws {client.bad_answer} and what the route events.stream refuses for good */
+  followEvents(community: string, options?: FollowOptions): AsyncGenerator<PublicEvent>;
   on<K extends keyof ClientEvents & string>(event: K, listener: (value: ClientEvents[K]) => void): () => void;
   /** Opens the NATS session; rooms do it when they need it. */
   connect(): Promise<void>;
@@ -109,6 +113,7 @@ export function createClient(options: ClientOptions): AlthingClient {
   const http = platform.createHttp({ ca: options.ca });
   let reached: string | undefined;
   let closed = false;
+  const ended = new AbortController();
   const connection = (event: ConnectionEvent) => {
     log({ event: "connection", plane: event.plane, state: event.state, url: event.url });
     events.emit("connection", event);
@@ -202,6 +207,7 @@ export function createClient(options: ClientOptions): AlthingClient {
     putBlob: (bytes, blobOptions) => storeBlob(api, bytes, blobOptions),
     getBlob: (hash, key) => fetchBlob(api, hash, key),
     safetyNumber: safetyNumberWith,
+    followEvents: (community, followOptions) => followEvents(api, community, untilClosed(ended.signal, followOptions)),
     on: events.on,
     async connect() {
       openOnly();
@@ -215,6 +221,7 @@ export function createClient(options: ClientOptions): AlthingClient {
     async close() {
       if (closed) return;
       closed = true;
+      ended.abort();
       for (const id of [...table.open.keys()]) await table.forget(id, new AppError("client.closed"));
       await bus.close();
       await options.state.close();

@@ -5,7 +5,7 @@
  * may repeat that one message and never lose one. The server's sequence numbers tell when to read history; stream counters decide what is new.
  */
 import { AppError, hasCode, isAppError } from "@althing/contract";
-import { fromBase64url, parseFrame, type FrameVerdict, type MaybePromise, type ParsedFrame } from "@althing/crypto";
+import { chain, fromBase64url, parseFrame, type FrameVerdict, type MaybePromise, type ParsedFrame } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import { pause, unref } from "./bus-link.ts";
 import { createGapFinder } from "./gap-finder.ts";
@@ -96,15 +96,25 @@ export function createInbox(deps: InboxDeps): Inbox {
     handlers.clear();
   }
 
-  /** The hub may be away for a moment: a frame is not dropped for that. */
-  async function patiently<T>(task: () => MaybePromise<T>): Promise<T> {
+  /** The hub may be away for a moment: a frame is not dropped for that. What is there at once did not ask the hub. */
+  function patiently<T>(task: () => MaybePromise<T>): MaybePromise<T> {
+    const pending = task();
+    return pending instanceof Promise ? insist(pending, task) : pending;
+  }
+
+  const openPatiently = (parsed: ParsedFrame, origin: Origin, verdict: FrameVerdict | undefined) =>
+    patiently(() => deps.opener.open(parsed, origin, verdict));
+
+  async function insist<T>(first: Promise<T>, task: () => MaybePromise<T>): Promise<T> {
+    let pending: MaybePromise<T> = first;
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 1_000)) {
       try {
-        return await task();
+        return await pending;
       } catch (error) {
         if (closed || !isPassing(error)) throw error;
       }
       await pause(waitMs);
+      pending = task();
     }
   }
 
@@ -112,7 +122,8 @@ export function createInbox(deps: InboxDeps): Inbox {
   async function hand(event: RoomEvent): Promise<void> {
     for (const attached of handlers) {
       try {
-        await attached.handler(event);
+        const pending = attached.handler(event);
+        if (pending !== undefined) await pending;
       } catch (error) {
         handlers.delete(attached);
         attached.settle(error);
@@ -126,13 +137,15 @@ export function createInbox(deps: InboxDeps): Inbox {
     const { facts, at } = placed.item;
     try {
       const event = toEvent(facts, placed.seq, at);
-      if (await redactions.admits(event)) await hand(event);
+      const admitted = redactions.admits(event);
+      if (admitted instanceof Promise ? await admitted : admitted) await hand(event);
     } catch (error) {
       drop(error);
     }
     if (failed) return;
     if (facts.sender !== core.identity.endpoint) core.countFrame();
-    await core.append(sequencer.commit(placed));
+    const stored = core.append(sequencer.commit(placed));
+    if (stored !== undefined) await stored;
   }
 
   function drop(error: unknown): void {
@@ -153,10 +166,8 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (old !== undefined) repeated(old);
       else {
         const facts =
-          own === undefined
-            ? factsOf(await patiently(() => deps.opener.open(parsed as ParsedFrame, origin, before?.verdict)))
-            : ownFacts(core, own);
-        const offer = sequencer.offer(place, { facts, at: arrival.at });
+          own === undefined ? chain(openPatiently(parsed as ParsedFrame, origin, before?.verdict), factsOf) : ownFacts(core, own);
+        const offer = sequencer.offer(place, { facts: facts instanceof Promise ? await facts : facts, at: arrival.at });
         core.missed(offer.gaps);
         for (const placed of offer.ready) await deliver(placed);
         if (offer.verdict === "held") await repair();

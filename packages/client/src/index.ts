@@ -3,6 +3,7 @@ export type { CallOptions } from "./api.ts";
 export type { PutBlobOptions, StoredBlob } from "./blobs.ts";
 export { loadBrowserIdentity, removeBrowserIdentity, saveBrowserIdentity } from "./browser-identity.ts";
 export { createClient, type AlthingClient, type ClientEvents, type ClientOptions, type ConnectionEvent, type LogEvent } from "./client.ts";
+export { exportEvents, type FollowOptions } from "./event-feed.ts";
 export type { RoomHandler, RoomSubscription, Since } from "./inbox.ts";
 export { claimInstance, fetchHealth, joinInstance, type NewcomerOptions } from "./open-instance.ts";
 export type { Sent } from "./outbox.ts";
@@ -18,6 +19,19 @@ export type { Member } from "./room-directory.ts";
 export type { BlobLink, ControlEvent, EpochEvent, MessageEvent, RoomEvent } from "./room-events.ts";
 export type { HistoryOptions, RoomHandle, SendOptions } from "./room-handle.ts";
 export type { NewRoom, Rooms } from "./rooms.ts";
+export {
+  castBallot,
+  countedBallots,
+  exportVote,
+  findReceipt,
+  makeTrusteeKey,
+  openSecretBallots,
+  type CastResult,
+  type ChoiceFault,
+  type OpeningResult,
+  type VoteCall,
+  type VoteRef,
+} from "./secret-ballots.ts";
 export { openMemoryState, type ClientState } from "./state.ts";
 export { openIndexedDbState } from "./state-indexeddb.ts";
 export type { ClientWarning, FirstSight } from "./warnings.ts";

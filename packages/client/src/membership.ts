@@ -7,16 +7,18 @@
 import {
   AppError,
   hasCode,
+  isExtensionHandle,
   type EndpointId,
   type EpochProposal,
   type Handle,
   type PublicIdentity,
   type Room,
+  type RoomExtension,
   type RoomRole,
 } from "@althing/contract";
 import { encodeInvite, fromBase64url, proposeEpoch, type EpochMember } from "@althing/crypto";
 import type { Api } from "./api.ts";
-import { kexPubOf } from "./pins.ts";
+import { checkKeys, kexPubOf } from "./pins.ts";
 import { goneOf, type RoomCore } from "./room-core.ts";
 import type { VerifiedEpoch } from "./epoch-book.ts";
 
@@ -29,6 +31,10 @@ export interface MembershipDeps {
 
 export interface Membership {
   invite(who: Handle | EndpointId, role: RoomRole): Promise<void>;
+  /** Extensions of the room's community that may be invited. */
+  extensions(): Promise<RoomExtension[]>;
+  /** With it in the room the server can read the room; `serverCanRead` says that the caller knows. @throws {room.extension_needs_consent} {user.not_found} */
+  inviteExtension(extension: string, consent: { readonly serverCanRead: boolean }): Promise<void>;
   kick(endpoint: EndpointId): Promise<void>;
   setRole(endpoint: EndpointId, role: RoomRole): Promise<void>;
   /** Renews the key; `ifDue` makes it a no-operation when somebody else did so meanwhile. */
@@ -116,28 +122,43 @@ export function createMembership(deps: MembershipDeps): Membership {
 
   const withEpoch = (made: Proposed | undefined): { epoch?: EpochProposal } => (made === undefined ? {} : { epoch: made.proposal });
 
+  async function add(identity: PublicIdentity, role: RoomRole, consent: { readonly serverCanRead?: true }): Promise<void> {
+    if (isExtensionHandle(identity.handle) && consent.serverCanRead !== true)
+      throw new AppError("room.extension_needs_consent", { handle: identity.handle });
+    await change("invite", async (top) => {
+      if (top?.members.has(identity.endpoint) === true) throw new AppError("room.already_member", { handle: identity.handle });
+      const member: EpochMember | undefined = top && {
+        endpoint: identity.endpoint,
+        signPub: identity.signPub,
+        kexPub: kexPubOf(identity),
+        handle: identity.handle,
+        role,
+      };
+      const made = top && member && (await propose(top, "invite", [...top.record.members, member]));
+      const body = {
+        endpoint: identity.endpoint,
+        role,
+        statement: await statement(identity, made?.record.epoch ?? 0, made?.hash ?? null),
+        ...consent,
+        ...withEpoch(made),
+      };
+      const { room } = await api.call("rooms.invite", { params, body });
+      return { room, ...(made === undefined ? {} : { made }) };
+    });
+  }
+
+  const extensions = async () => (await api.call("rooms.extensions", { params })).extensions;
+
   return {
-    async invite(who, role) {
-      const identity = await deps.identityOf(who);
-      await change("invite", async (top) => {
-        if (top?.members.has(identity.endpoint) === true) throw new AppError("room.already_member", { handle: identity.handle });
-        const member: EpochMember | undefined = top && {
-          endpoint: identity.endpoint,
-          signPub: identity.signPub,
-          kexPub: kexPubOf(identity),
-          handle: identity.handle,
-          role,
-        };
-        const made = top && member && (await propose(top, "invite", [...top.record.members, member]));
-        const body = {
-          endpoint: identity.endpoint,
-          role,
-          statement: await statement(identity, made?.record.epoch ?? 0, made?.hash ?? null),
-          ...withEpoch(made),
-        };
-        const { room } = await api.call("rooms.invite", { params, body });
-        return { room, ...(made === undefined ? {} : { made }) };
-      });
+    invite: async (who, role) => add(await deps.identityOf(who), role, {}),
+    extensions,
+    async inviteExtension(extension, { serverCanRead }) {
+      const handle = `ext:${extension}`;
+      const found = (await extensions()).find((one) => one.extension === extension && one.status === "active");
+      if (found === undefined) throw new AppError("user.not_found", { user: handle });
+      if (found.handle !== handle) throw new AppError("client.bad_answer", { detail: `asked for ${handle}, got ${found.handle}` });
+      await checkKeys(handle, found.signPub, found.endpoint, found.keys);
+      await add(found, "member", serverCanRead ? { serverCanRead: true } : {});
     },
     async kick(endpoint) {
       await change("kick", async (top) => {

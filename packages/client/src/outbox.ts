@@ -3,12 +3,14 @@
  *
  * Invariant: a frame is sealed once and its bytes never change, so sending it again is harmless (receivers drop doubles by stream and counter).
  * In a room that persists, the echo on the output subject is the acknowledgement; without it history is asked, and what is not there is sent
- * again in order before anything newer. In a room that keeps nothing, the server's answer to a flush is all there is to know.
+ * again in order before anything newer. In a room that keeps nothing, the echo says that the server has read it, where the room is heard; else
+ * the answer to a flush does, which costs both sides a message more.
  */
 import { AppError, limits, type BlobHash } from "@althing/contract";
 import { createFrameSealer, toBase64url, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import { pause, unref, yieldTurn, type BusLink } from "./bus-link.ts";
+import { endAlike, tailOf } from "./frame-tail.ts";
 import { readHistoryPages } from "./history-pages.ts";
 import { encodePayload, type Payload } from "./payload.ts";
 import { newMessageId } from "./message-id.ts";
@@ -85,6 +87,8 @@ const burstMax = 128;
 /** What a frame adds to its payload is less than this. */
 const frameOverheadMaxBytes = 1_024;
 const attemptsMax = 6;
+/** After a refused publish: doubled with each attempt, so that all of them span more than a second. */
+const catchUpMs = 15;
 /** A hub that restarts, a node that is replaced: within this time it counts as the same send. */
 const giveUpMs = 30_000;
 
@@ -102,6 +106,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let wake: (() => void) | undefined;
   let watchdog: ReturnType<typeof setInterval> | undefined;
   let floorSeq = 0;
+  /** Refused publishes whose reason was asked for. */
+  let refusalsAsked = 0;
   let closed: AppError | undefined;
 
   const persists = () => core.policy.persist;
@@ -130,12 +136,20 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     if (core.stopped !== undefined) throw core.stopped;
   }
 
+  /** @throws {room.muted} */
+  function refuseWhenMuted(): void {
+    const until = core.info.mutedUntil;
+    if (until !== undefined) throw new AppError("room.muted", { until });
+  }
+
   /** Everything a frame may not leave without. */
   async function prepare(): Promise<void> {
     refuseWhenStopped();
     if (deps.bus.current === undefined) await deps.bus.connect();
     if (persists() && !wire.listening) await deps.listen();
-    if (core.stale) await core.refresh();
+    // That a mute is over only the server says: clocks differ, and it may have been lifted.
+    if (core.stale || core.info.mutedUntil !== undefined) await core.refresh();
+    refuseWhenMuted();
     for (let tries = 1; core.rekeyDue; tries += 1) {
       // A server that asks for another record after each one would keep this client sealing keys for ever.
       if (tries > rekeysMax) throw new AppError("client.bad_answer", { detail: "the server asks for a new key after each new key" });
@@ -166,6 +180,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     sealerEpoch === core.memory.epoch &&
     core.stopped === undefined &&
     !core.stale &&
+    core.info.mutedUntil === undefined &&
     !core.rekeyDue &&
     deps.bus.current !== undefined &&
     (!persists() || wire.listening);
@@ -229,9 +244,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     item.bytes = bytes;
     item.key = keyOf(bytes);
     underWay.set(item.key, item);
+    // What was refused before says nothing of a frame that leaves alone.
+    if (underWay.size === 1) refusalsAsked = wire.refusals;
     transmit(item);
-    if (persists()) startWatchdog();
-    else if (!flushing) void flushAll();
+    if (persists() || wire.heard) startWatchdog();
+    else confirmByFlush();
   }
 
   function transmit(item: Item): void {
@@ -244,15 +261,22 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     }
   }
 
+  function confirmByFlush(): void {
+    if (!flushing) void flushAll();
+  }
+
   /** One flush at a time confirms all that were published before it. */
   async function flushAll(): Promise<void> {
     flushing = true;
     try {
       while (underWay.size > 0 && settling === undefined) {
         const batch = [...underWay.values()];
-        const refusals = wire.refusals;
+        // Whatever was refused since somebody asked why counts: a refusal may come between two flushes, and be asked about during this one.
+        const asked = refusalsAsked;
         await wire.flush();
-        if (wire.refusals !== refusals) throw new AppError("auth.forbidden", { permission: "room.send", who: "An owner of the room" });
+        // The refusal came before the flush's answer, and is told a moment after it.
+        await yieldTurn();
+        if (wire.refusals !== asked) throw new AppError("auth.forbidden", { permission: "room.send", who: "An owner of the room" });
         for (const item of batch) settleOne(item, undefined);
       }
     } catch {
@@ -268,9 +292,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     watchdog = setInterval(() => {
       const oldest = underWay.values().next().value;
       if (oldest === undefined) stopWatchdog();
-      else if (performance.now() - oldest.sentMs > limits.echoTimeoutMs) settle();
+      else if (performance.now() - oldest.sentMs > limits.echoTimeoutMs) lookAfter();
     }, limits.echoTimeoutMs / 4);
     unref(watchdog);
+  }
+
+  /** No echo for long. History knows, where there is one; else the server is asked first whether it has read everything, before anything is sent twice. */
+  function lookAfter(): void {
+    if (persists() || !wire.listening) settle();
+    else confirmByFlush();
   }
 
   function stopWatchdog(): void {
@@ -282,7 +312,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     if (underWay.size === 0 || closed !== undefined) return;
     settling ??= settleAll().finally(() => {
       settling = undefined;
-      if (!persists() && underWay.size > 0 && !flushing) void flushAll();
+      if (!persists() && underWay.size > 0) confirmByFlush();
     });
   }
 
@@ -294,6 +324,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         await deps.bus.ready();
         if (!wire.listening) await deps.listen();
         if (persists()) await confirmFromHistory();
+        await askWhyRefused();
         for (const item of underWay.values()) transmit(item);
         await wire.flush();
         return;
@@ -305,6 +336,17 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         await pause(waitMs);
       }
     }
+  }
+
+  /** A refused publish is either the access list catching up or a mute, and the server knows which. @throws {room.muted} */
+  async function askWhyRefused(): Promise<void> {
+    if (wire.refusals === refusalsAsked) return;
+    const asked = wire.refusals;
+    await core.refresh();
+    refusalsAsked = asked;
+    refuseWhenMuted();
+    const tries = underWay.values().next().value?.attempts ?? 1;
+    await pause(catchUpMs * 2 ** tries);
   }
 
   function dropExpired(): void {
@@ -350,7 +392,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       if (underWay.size === 0 || arrival.bytes.length < 8) return undefined;
       const item = underWay.get(keyOf(arrival.bytes));
       if (item?.bytes === undefined || !endAlike(item.bytes, arrival.bytes)) return undefined;
-      if (persists() && arrival.seq !== undefined) {
+      if (!persists()) settleOne(item, undefined);
+      else if (arrival.seq !== undefined) {
         if (underWay.values().next().value === item) floorSeq = Math.max(floorSeq, arrival.seq);
         settleOne(item, undefined, arrival.seq);
       }
@@ -369,20 +412,4 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 /** Refusals that sending again does not mend. */
 function isFinal(error: unknown): boolean {
   return error instanceof AppError && !isPassing(error) && error.code !== "nats.unavailable" && error.code !== "client.bad_answer";
-}
-
-/** 53 of the last 56 bits: what a number holds. */
-function tailOf(bytes: Uint8Array): number {
-  const end = bytes.length;
-  const low = ((at(bytes, end - 4) << 24) | (at(bytes, end - 3) << 16) | (at(bytes, end - 2) << 8) | at(bytes, end - 1)) >>> 0;
-  return (((at(bytes, end - 7) & 0x1f) << 16) | (at(bytes, end - 6) << 8) | at(bytes, end - 5)) * 2 ** 32 + low;
-}
-
-const at = (bytes: Uint8Array, index: number): number => bytes[index] ?? 0;
-
-/** Equally long, and the same in the last 32 bytes. Whoever copies the end of a frame onto junk gains nothing: what is handed out is the own frame. */
-function endAlike(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let index = Math.max(a.length - 32, 0); index < a.length; index += 1) if (a[index] !== b[index]) return false;
-  return true;
 }

@@ -4,10 +4,19 @@
  * Invariant: it keeps no state and opens no NATS session, so it serves where no room is needed (tools, scripts); what goes out is signed for the address it
  * goes to, bundles included, and an answer that does not fit its schema is never used.
  */
-import { AppError, type Install, type PackageVersion, type RouteInput, type RouteName, type RouteResponse } from "@althing/contract";
+import {
+  AppError,
+  type Install,
+  type PackageVersion,
+  type PublicEvent,
+  type RouteInput,
+  type RouteName,
+  type RouteResponse,
+} from "@althing/contract";
 import type { Identity } from "@althing/crypto";
 import { platform } from "#platform";
 import { createApi, type CallOptions } from "./api.ts";
+import { followEvents, untilClosed, type FollowOptions } from "./event-feed.ts";
 import { checkApiUrl } from "./target.ts";
 
 export interface PackagesClientOptions {
@@ -60,6 +69,8 @@ export interface PackagesClient {
    * @throws {ext.bad_request} the path does not begin with a slash; and what the gateway refuses
    */
   endpoint(call: EndpointCall): Promise<EndpointAnswer>;
+  /** Public events of a community (id or name) as they happen, each once; opened again where it broke off. @throws {client.bad_answer} and what the route events.stream refuses for good */
+  followEvents(community: string, options?: FollowOptions): AsyncGenerator<PublicEvent>;
   close(): Promise<void>;
 }
 
@@ -80,6 +91,7 @@ function formOf({ bundle, signature }: PackageFiles): FormData {
 export function createPackagesClient(options: PackagesClientOptions): PackagesClient {
   const urls = options.urls.map(checkApiUrl);
   const http = platform.createHttp({ ca: options.ca });
+  const closed = new AbortController();
   const api = createApi({ identity: options.identity, urls, http, now: options.now ?? Date.now });
   return {
     identity: options.identity,
@@ -96,6 +108,10 @@ export function createPackagesClient(options: PackagesClientOptions): PackagesCl
       const answer = await api.send(request, signal === undefined ? {} : { signal });
       return { status: answer.status, contentType: answer.contentType, body: answer.body };
     },
-    close: () => http.close(),
+    followEvents: (community, followOptions) => followEvents(api, community, untilClosed(closed.signal, followOptions)),
+    async close() {
+      closed.abort();
+      await http.close();
+    },
   };
 }

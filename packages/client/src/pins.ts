@@ -4,7 +4,16 @@
  * Invariant: an identity is used only after its endpoint id was computed from its key and its key card verified; a handle that once meant one key
  * never means another. Pins are merged by union, and a contradiction is an error, never a choice.
  */
-import { AppError, type EndpointId, type Handle, type KeyCard, type KexPub, type PublicIdentity, type SignPub } from "@althing/contract";
+import {
+  AppError,
+  isExtensionHandle,
+  type EndpointId,
+  type Handle,
+  type KeyCard,
+  type KexPub,
+  type PublicIdentity,
+  type SignPub,
+} from "@althing/contract";
 import { endpointOf, verifyKeyCard } from "@althing/crypto";
 import type { ClientState } from "./state.ts";
 
@@ -44,14 +53,16 @@ export function createPins(state: ClientState): Pins {
     if (merged !== undefined) known = Promise.resolve(merged);
   }
 
-  const pin = (handle: Handle, endpoint: EndpointId) => add("handles", [[handle, endpoint]]);
+  const pin = (handle: Handle, endpoint: EndpointId) => pinAll([{ handle, endpoint }]);
+  /** Extensions are not pinned: each community has its own of the same name, and whose keys they are, the server's, their name says. */
+  const pinAll = (all: readonly { readonly handle: Handle; readonly endpoint: EndpointId }[]) =>
+    add(
+      "handles",
+      all.filter(({ handle }) => !isExtensionHandle(handle)).map((one) => [one.handle, one.endpoint] as const),
+    );
   return {
     pin,
-    pinAll: (all) =>
-      add(
-        "handles",
-        all.map((one) => [one.handle, one.endpoint] as const),
-      ),
+    pinAll,
     async pinned(handle) {
       const { handles } = await table();
       // A handle may be called like something every object has ("constructor").

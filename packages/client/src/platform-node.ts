@@ -15,8 +15,8 @@ import {
   type BusConnectionResult,
   type BusTarget,
   type Http,
-  type HttpAnswer,
   type HttpRequest,
+  type HttpStreamAnswer,
   type Platform,
   type SessionKey,
 } from "./platform-types.ts";
@@ -46,30 +46,35 @@ function createHttp(options: { readonly ca?: string | undefined }): Http {
     bodyTimeout: 30_000,
     connect: { timeout: 5_000, ...(options.ca === undefined ? {} : { ca: options.ca }) },
   });
+  async function ask(input: HttpRequest, wantedStatus: number | undefined): Promise<HttpStreamAnswer> {
+    try {
+      const answer = await request(input.url, {
+        dispatcher: agent,
+        method: input.method as "GET",
+        headers: { ...input.headers },
+        ...(input.body === undefined ? {} : { body: input.body }),
+        ...(input.signal === undefined ? {} : { signal: input.signal }),
+        ...(input.headersTimeoutMs === undefined ? {} : { headersTimeout: input.headersTimeoutMs }),
+      });
+      const isStream = answer.statusCode === wantedStatus;
+      const body = isStream ? new Uint8Array() : await readAtMost(answer.body, input.maxBytes);
+      const retryAfter = Number(answer.headers["retry-after"]);
+      return {
+        status: answer.statusCode,
+        contentType: String(answer.headers["content-type"] ?? ""),
+        retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+        body,
+        ...(isStream ? { stream: answer.body } : {}),
+      };
+    } catch (cause) {
+      if (input.signal?.aborted === true || cause instanceof HttpOversize) throw cause;
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+      throw new HttpFailure(code === "" ? String(cause) : code, !notSent.has(code), cause);
+    }
+  }
   return {
-    async send(input: HttpRequest): Promise<HttpAnswer> {
-      try {
-        const answer = await request(input.url, {
-          dispatcher: agent,
-          method: input.method as "GET",
-          headers: { ...input.headers },
-          ...(input.body === undefined ? {} : { body: input.body }),
-          ...(input.signal === undefined ? {} : { signal: input.signal }),
-        });
-        const body = await readAtMost(answer.body, input.maxBytes);
-        const retryAfter = Number(answer.headers["retry-after"]);
-        return {
-          status: answer.statusCode,
-          contentType: String(answer.headers["content-type"] ?? ""),
-          retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
-          body,
-        };
-      } catch (cause) {
-        if (input.signal?.aborted === true || cause instanceof HttpOversize) throw cause;
-        const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-        throw new HttpFailure(code === "" ? String(cause) : code, !notSent.has(code), cause);
-      }
-    },
+    send: (input) => ask(input, undefined),
+    open: ask,
     close: () => agent.close(),
   };
 }

@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** An answer with more bytes than this is refused. */
   readonly maxBytes: number;
+  /** How long the server may take to begin its answer; absent: 30 s. Not in browsers. */
+  readonly headersTimeoutMs?: number;
 }
 
 export interface HttpAnswer {
@@ -22,9 +24,16 @@ export interface HttpAnswer {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
+/** An answer that is read as it comes; `stream` is there instead of a body when its status is the one that was wanted. */
+export interface HttpStreamAnswer extends HttpAnswer {
+  readonly stream?: AsyncIterable<Uint8Array>;
+}
+
 /** Redirects are never followed; where their status cannot be seen it is 302. A failure before an answer is an `HttpFailure`. */
 export interface Http {
   send(request: HttpRequest): Promise<HttpAnswer>;
+  /** For answers without an end: `maxBytes` bounds only what is no stream; the signal ends it. What fails on the way throws while it is read. */
+  open(request: HttpRequest, wantedStatus: number): Promise<HttpStreamAnswer>;
   close(): Promise<void>;
 }
 

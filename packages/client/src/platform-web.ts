@@ -15,8 +15,8 @@ import {
   type BusConnectionResult,
   type BusTarget,
   type Http,
-  type HttpAnswer,
   type HttpRequest,
+  type HttpStreamAnswer,
   type Platform,
   type SessionKey,
 } from "./platform-types.ts";
@@ -28,36 +28,47 @@ export async function openFileState(directory: string): Promise<ClientState> {
   throw new AppError("client.no_files", { path: directory });
 }
 
-function createHttp(): Http {
+async function ask(input: HttpRequest, wantedStatus: number | undefined): Promise<HttpStreamAnswer> {
+  let answer: Response;
+  try {
+    answer = await fetch(input.url, {
+      method: input.method,
+      headers: { ...input.headers },
+      redirect: "manual",
+      credentials: "omit",
+      cache: "no-store",
+      referrerPolicy: "no-referrer",
+      ...(input.body === undefined ? {} : { body: input.body }),
+      ...(input.signal === undefined ? {} : { signal: input.signal }),
+    });
+  } catch (cause) {
+    if (input.signal?.aborted === true) throw cause;
+    throw new HttpFailure(cause instanceof Error ? cause.message : String(cause), true, cause);
+  }
+  const isStream = answer.status === wantedStatus;
+  const body = isStream ? new Uint8Array() : await readAtMost(answer, input.maxBytes);
+  const retryAfter = Number(answer.headers.get("retry-after") ?? Number.NaN);
   return {
-    async send(input: HttpRequest): Promise<HttpAnswer> {
-      let answer: Response;
-      try {
-        answer = await fetch(input.url, {
-          method: input.method,
-          headers: { ...input.headers },
-          redirect: "manual",
-          credentials: "omit",
-          cache: "no-store",
-          referrerPolicy: "no-referrer",
-          ...(input.body === undefined ? {} : { body: input.body }),
-          ...(input.signal === undefined ? {} : { signal: input.signal }),
-        });
-      } catch (cause) {
-        if (input.signal?.aborted === true) throw cause;
-        throw new HttpFailure(cause instanceof Error ? cause.message : String(cause), true, cause);
-      }
-      const body = await readAtMost(answer, input.maxBytes);
-      const retryAfter = Number(answer.headers.get("retry-after") ?? Number.NaN);
-      return {
-        status: answer.type === "opaqueredirect" ? 302 : answer.status,
-        contentType: answer.headers.get("content-type") ?? "",
-        retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
-        body,
-      };
-    },
-    close: async () => undefined,
+    status: answer.type === "opaqueredirect" ? 302 : answer.status,
+    contentType: answer.headers.get("content-type") ?? "",
+    retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+    body,
+    ...(isStream ? { stream: partsOf(answer) } : {}),
   };
+}
+
+function createHttp(): Http {
+  return { send: (input) => ask(input, undefined), open: ask, close: async () => undefined };
+}
+
+/** Not every browser's body can be iterated. */
+async function* partsOf(answer: Response): AsyncGenerator<Uint8Array> {
+  const reader = answer.body?.getReader();
+  try {
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) yield part.value;
+  } finally {
+    await reader?.cancel().catch(() => undefined);
+  }
 }
 
 /** Stops at the first byte too many, so that an endless answer cannot fill the memory. */

@@ -5,6 +5,7 @@
  */
 import {
   AppError,
+  isExtensionHandle,
   limits,
   type EndpointId,
   type Handle,
@@ -21,6 +22,8 @@ export interface Member {
   readonly endpoint: EndpointId;
   readonly signPub: SignPub;
   readonly handle: Handle;
+  /** An extension's keys are the server's: with one in the room, the server can read the room. */
+  readonly kind: "person" | "extension";
   readonly role: RoomRole;
   /** Has accepted the invitation, as the server says. */
   readonly joined: boolean;
@@ -33,6 +36,9 @@ export interface Directory {
   find(endpoint: EndpointId): Promise<Member | undefined>;
   forget(): void;
 }
+
+/** By the name, which the record signs, not by the server's word. */
+const kindOf = (handle: string) => (isExtensionHandle(handle) ? ("extension" as const) : ("person" as const));
 
 /** Junk from unknown senders must not become one request each. */
 const askAgainMs = 500;
@@ -94,18 +100,22 @@ export function createDirectory(
       if (strangers().length > 0) await lookAgain();
       const verified = top();
       if (verified === undefined)
-        return [...served.values()].map(({ endpoint, signPub, handle, role, joined }) => ({ endpoint, signPub, handle, role, joined }));
+        return [...served.values()].map(({ endpoint, signPub, handle, role, joined }) => ({
+          ...{ endpoint, signPub, handle, kind: kindOf(handle), role, joined },
+        }));
       return verified.record.members.map(({ endpoint, signPub, handle, role }) => ({
         endpoint,
         signPub,
         handle,
+        kind: kindOf(handle),
         role,
         joined: served.get(endpoint)?.joined ?? false,
       }));
     },
     async find(endpoint) {
       if (!served.has(endpoint) && performance.now() - askedAt > askAgainMs) await ask();
-      return served.get(endpoint);
+      const member = served.get(endpoint);
+      return member && { ...member, kind: kindOf(member.handle) };
     },
     forget() {
       askedAt = Number.NEGATIVE_INFINITY;

@@ -11,6 +11,7 @@ import {
   type Handle,
   type PublicIdentity,
   type Room,
+  type RoomExtension,
   type RoomId,
   type RoomName,
   type RoomRole,
@@ -60,6 +61,7 @@ export interface RoomHandle {
   /**
    * Resolves when a persisted room's stream has the message, or when the server has read it where nothing is kept.
    *
+   * @throws {room.muted} in the room's community, until the time it names
    * @throws {client.send_unconfirmed} {frame.too_large} {epoch.forged} {epoch.forked} {epoch.rolled_back}
    */
   send(content: string | Uint8Array, options?: SendOptions): Promise<Sent>;
@@ -68,6 +70,13 @@ export interface RoomHandle {
   history(options?: HistoryOptions): Promise<RoomEvent[]>;
   members(): Promise<Member[]>;
   invite(who: Handle | EndpointId | string, role?: RoomRole): Promise<void>;
+  /** Extensions of the room's community that may be invited, and which are in it. */
+  extensions(): Promise<RoomExtension[]>;
+  /**
+   * Lets an extension post here, by its id. With it in the room the server can read the room from now on, and all members see that it is there.
+   * @throws {room.extension_needs_consent} unless `serverCanRead` is true {user.not_found} no such extension may post
+   */
+  inviteExtension(extension: string, consent: { readonly serverCanRead: boolean }): Promise<void>;
   kick(who: Handle | EndpointId | string): Promise<void>;
   setRole(who: Handle | EndpointId | string, role: RoomRole): Promise<void>;
   leave(): Promise<void>;
@@ -161,6 +170,8 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     history: (options = {}) => readHistory(deps, options),
     members: () => core.directory.list(),
     invite: (who, role = "member") => membership.invite(who as Handle, role),
+    extensions: membership.extensions,
+    inviteExtension: membership.inviteExtension,
     kick: async (who) => membership.kick(await endpointOfMember(who)),
     setRole: async (who, role) => membership.setRole(await endpointOfMember(who), role),
     async leave() {

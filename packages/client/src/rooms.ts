@@ -5,10 +5,15 @@
  */
 import {
   AppError,
+  communityIdSchema,
+  communityNameSchema,
   limits,
   roomIdSchema,
   roomNameSchema,
   roomPolicySchema,
+  type CommunityId,
+  type CommunityName,
+  type CommunityRoom,
   type Room,
   type RoomId,
   type RoomName,
@@ -24,12 +29,16 @@ import { emptyRoomMemory } from "./room-memory.ts";
 export interface NewRoom {
   readonly name: RoomName | string;
   readonly policy?: Partial<RoomPolicy>;
+  /** Name or id of the community it belongs to; absent: the instance. */
+  readonly community?: string;
 }
 
 export interface Rooms {
-  /** @throws {room.name_taken} {room.must_encrypt} */
+  /** @throws {room.name_taken} {room.must_encrypt} {community.not_found} {auth.forbidden} {filter.refused} {room.filter_differs} */
   create(room: NewRoom): Promise<RoomHandle>;
   list(): Promise<Room[]>;
+  /** Rooms of a community: all for whoever runs them, else those one is in. @throws {community.not_found} */
+  listOf(community: string): Promise<CommunityRoom[]>;
   /** By name or id. @throws {room.not_found} {epoch.forged} {epoch.forked} {epoch.rolled_back} {pin.changed} */
   open(nameOrId: string): Promise<RoomHandle>;
   /** Accepts an invitation, or asks to be let in. */
@@ -106,6 +115,20 @@ export function createRooms(deps: RoomsDeps): RoomTable {
         after = page.next;
       }
     },
+    async listOf(community) {
+      const all: CommunityRoom[] = [];
+      for (let after: RoomId | undefined; ;) {
+        const page = await deps.api.call("rooms.ofCommunity", {
+          params: { community: communityReference(community) },
+          query: { limit: 200, ...(after === undefined ? {} : { after }) },
+        });
+        all.push(...page.rooms);
+        if (page.next === undefined) return all;
+        if (page.next <= (after ?? "") || all.length > communityRoomsMax)
+          throw new AppError("client.bad_answer", { detail: "rooms.ofCommunity does not end" });
+        after = page.next;
+      }
+    },
     async open(nameOrId) {
       const known = table.get(names.get(nameOrId) ?? (nameOrId as RoomId));
       if (known !== undefined) return known.handle;
@@ -128,6 +151,18 @@ export function createRooms(deps: RoomsDeps): RoomTable {
 /** More than anybody can be in or invited to; whoever serves more wants to fill the memory. */
 const roomsMax = limits.roomsPerUserMax * 4;
 
+/** A list that is longer is meant to fill the memory. */
+const communityRoomsMax = 100_000;
+
+/** @throws {community.not_found} neither a name nor an id */
+function communityReference(nameOrId: string): CommunityId | CommunityName {
+  const id = communityIdSchema.safeParse(nameOrId);
+  if (id.success) return id.data;
+  const name = communityNameSchema.safeParse(nameOrId);
+  if (name.success) return name.data;
+  throw new AppError("community.not_found", { community: nameOrId });
+}
+
 /** @throws {room.not_found} neither a name nor an id */
 function reference(nameOrId: string): RoomId | RoomName {
   const id = roomIdSchema.safeParse(nameOrId);
@@ -146,10 +181,11 @@ async function found(
   const id = newMessageId(deps.now()) as RoomId;
   const policy = roomPolicySchema.parse(input.policy ?? {});
   const name = input.name as RoomName;
+  const community = input.community === undefined ? {} : { community: communityReference(input.community) };
   if (!policy.encrypt) {
     // Remembered before anybody else can say who founded it.
     await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy }));
-    return api.call("rooms.create", { body: { id, name, policy } });
+    return api.call("rooms.create", { body: { id, name, policy, ...community } });
   }
   const me = await ownRow(api, identity);
   const made = await proposeEpoch({
@@ -163,5 +199,5 @@ async function found(
     link: false,
   });
   await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy, epoch: 1, hash: made.hash, inviters: [identity.endpoint] }));
-  return api.call("rooms.create", { body: { id, name, policy, epoch: made.proposal } });
+  return api.call("rooms.create", { body: { id, name, policy, epoch: made.proposal, ...community } });
 }

@@ -5,7 +5,7 @@
  * the record; then index, access list, notices, in this order. Of two proposals on the same epoch one is written, the other sees the
  * new epoch when it is decided again and is told `room.epoch_conflict`.
  */
-import { AppError, type EndpointId, type Notice, type RoomId } from "@althing/contract";
+import { AppError, type CommunityId, type EndpointId, type Notice, type RoomId } from "@althing/contract";
 import type { Write } from "@althing/store";
 import type { AccessChange } from "../access-index.ts";
 import type { Caller } from "../caller.ts";
@@ -14,7 +14,8 @@ import { isoTime } from "../environment.ts";
 import { retryConflicts } from "@althing/store";
 import { freshCaller } from "../users.ts";
 import { epochWrites, type CheckedEpoch } from "./epoch-rows.ts";
-import { memberKey, roomIdOf, standingIn, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
+import type { RoomTold } from "./community-rooms.ts";
+import { memberKey, roomIdOf, standingIn, standingOf, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
 
 export interface ChangeOptions {
   /** Revision from `If-Match`. */
@@ -27,6 +28,8 @@ export interface Decided {
   readonly room?: RoomRow;
   readonly epoch?: CheckedEpoch | undefined;
   readonly writes: readonly Write[];
+  /** What the community's log tells of it; written only where the change was begun with the community. */
+  readonly told?: RoomTold | undefined;
   readonly access: readonly AccessChange[];
   readonly notices: readonly { readonly to: readonly EndpointId[]; readonly notice: Notice }[];
 }
@@ -51,21 +54,46 @@ export function departure(
   };
 }
 
-/** Runs `decide` on fresh rows under the room's lock and writes what it says. @returns the batch's revision */
-export async function writeRoom(deps: RoomsDeps, room: RoomId, decide: () => Promise<Decided | undefined>): Promise<number> {
-  const { collections, store, index, clock, notices, locks } = deps;
-  return locks.run(`room/${room}`, () =>
-    retryConflicts("the room", async () => {
-      const decided = await decide();
-      if (!decided) return 0;
-      const at = isoTime(clock.now());
-      const epoch = decided.epoch ? epochWrites(collections, room, decided.epoch, at) : [];
-      const revision = await store.batch([...decided.writes, ...epoch]);
-      index.apply(revision, decided.access);
-      for (const { to, notice } of decided.notices) notices.send(to, notice);
-      return revision;
-    }),
-  );
+/**
+ * Runs `decide` on fresh rows under the room's lock and writes what it says.
+ * @param community of the room, for a change that its log may have to tell
+ */
+export async function writeRoom(
+  deps: RoomsDeps,
+  room: RoomId,
+  decide: () => Promise<Decided | undefined>,
+  community?: CommunityId,
+): Promise<void> {
+  const { collections, store, index, clock, notices, locks, communities } = deps;
+  const writesOf = (decided: Decided) => {
+    const epoch = decided.epoch ? epochWrites(collections, room, decided.epoch, isoTime(clock.now())) : [];
+    return [...decided.writes, ...epoch];
+  };
+  await locks.run(`room/${room}`, async () => {
+    let done: Decided | undefined;
+    let revision = 0;
+    if (community === undefined) {
+      await retryConflicts("the room", async () => {
+        done = await decide();
+        if (done) revision = await store.batch(writesOf(done));
+      });
+    } else {
+      await communities.act(community, async () => {
+        done = await decide();
+        return { writes: done ? writesOf(done) : [], told: done?.told };
+      });
+      revision = await revisionOf(deps, room);
+    }
+    if (!done) return;
+    index.apply(revision, done.access);
+    for (const { to, notice } of done.notices) notices.send(to, notice);
+  });
+}
+
+/** Of the batch that changed or ended the room: the one record of it that every such batch writes. */
+export async function revisionOf({ collections }: RoomsDeps, room: RoomId): Promise<number> {
+  const record = (await collections.rooms.get([room])) ?? (await collections.roomGraves.get([room]));
+  return record?.revision ?? 0;
 }
 
 /**
@@ -79,21 +107,22 @@ export async function changeRoom(
   ref: string,
   options: ChangeOptions,
   decide: (standing: Standing) => Promise<Decided>,
+  community?: CommunityId,
 ): Promise<Standing | undefined> {
   const { collections, acl } = deps;
   const id = await roomIdOf(collections, ref);
   if (!id) throw new AppError("room.not_found", { room: ref });
-  await writeRoom(deps, id, async () => {
-    const standing = await standingIn(collections, caller, id);
+  const decideAsked = async () => {
+    const standing = await standingIn(deps, caller, id);
     if (options.ifMatch !== undefined && options.ifMatch !== standing.room.revision) {
       throw new AppError("request.precondition_failed", { expected: options.ifMatch, observed: standing.room.revision });
     }
     const decided = await decide(standing);
     const { check } = await freshCaller(collections, caller);
     const row = decided.room ? [collections.rooms.toPut([id], decided.room, standing.room.revision)] : [];
-    return { ...decided, writes: [check, ...row, ...decided.writes] };
-  });
+    return { ...decided, writes: [check, ...standing.holds, ...row, ...decided.writes] };
+  };
+  await writeRoom(deps, id, decideAsked, community);
   await acl.settle();
-  const [room, member] = await Promise.all([collections.rooms.get([id]), collections.members.get(memberKey(id, caller.endpoint))]);
-  return room && member ? { room, member } : undefined;
+  return standingOf(deps, id, caller.endpoint);
 }

@@ -5,7 +5,7 @@
  * the change: the same people, roles and published keys, one sealed copy each, a link where history is shared and nowhere else. Clients
  * check the chain again and trust none of this; the hub checks so that an honest room cannot be broken by one member's faulty client.
  */
-import { AppError, type EndpointId, type EpochProposal, type RoomRole, type User } from "@althing/contract";
+import { AppError, type EndpointId, type EpochProposal, type RoomRole } from "@althing/contract";
 import {
   checkTransition,
   decodeEpoch,
@@ -18,7 +18,7 @@ import {
 import type { Caller } from "../caller.ts";
 import type { Collections, RoomRow } from "../collections.ts";
 import { everyRecord } from "../paging.ts";
-import { userByEndpoint } from "../users.ts";
+import { invitableOf } from "../invitable.ts";
 import { readRecord, type CheckedEpoch } from "./epoch-rows.ts";
 
 /** The change that the record has to say: who is in with which role afterwards, compared with the rows now. */
@@ -73,9 +73,9 @@ async function checkIdentities(collections: Collections, previous: EpochRecord |
   const same = (a: EpochMember | undefined, b: EpochMember) => a?.signPub === b.signPub && a.kexPub === b.kexPub && a.handle === b.handle;
   for (const member of record.members) {
     if (same(before.get(member.endpoint), member)) continue;
-    const user: User | undefined = (await userByEndpoint(collections, member.endpoint))?.value;
-    if (user && !user.keys) throw new AppError("room.no_keys", { handle: user.handle });
-    const published = user && user.signPub === member.signPub && user.keys?.kexPub === member.kexPub && user.handle === member.handle;
+    const who = await invitableOf(collections, member.endpoint);
+    if (who && !who.keys) throw new AppError("room.no_keys", { handle: who.handle });
+    const published = who && who.signPub === member.signPub && who.keys?.kexPub === member.kexPub && who.handle === member.handle;
     if (!published) throw invalid(`the keys of ${member.handle} in the record are not the published ones`);
   }
 }

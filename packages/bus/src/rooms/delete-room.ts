@@ -5,18 +5,17 @@
  * chore first has the access list reloaded and purges the subject only then, so that no message can come after the purge; every step may
  * be repeated, so a kill anywhere is mended at the next start.
  */
-import type { EndpointId, RoomId } from "@althing/contract";
-import { AppError } from "@althing/contract";
+import { AppError, hasCode, type CommunityId, type EndpointId, type RoomId } from "@althing/contract";
 import type { Collection, Key, Rec, Write } from "@althing/store";
 import type { AccessChange } from "../access-index.ts";
 import type { Blobs } from "../blobs.ts";
-import type { Caller } from "../caller.ts";
+import { requireInstance, type Caller } from "../caller.ts";
 import type { Chore, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
 import { everyRecord } from "../paging.ts";
-import { retryConflicts } from "@althing/store";
 import type { Input } from "../route-input.ts";
 import { freshCaller } from "../users.ts";
+import { writeRoom } from "./change-room.ts";
 import { requireJoined, roomIdOf, standingIn, userRoomKey, type RoomsDeps } from "./room-deps.ts";
 
 const batchWritesMax = 900;
@@ -24,36 +23,59 @@ const batchWritesMax = 900;
 /** What the batch that ends a room writes, and the chore to be run after it. */
 export function ending(deps: RoomsDeps, room: Rec<RoomRow>): { writes: Write[]; access: AccessChange[]; chore: Chore } {
   const { collections, chores, clock } = deps;
-  const { id, name, policy } = room.value;
+  const { id, name, policy, community } = room.value;
   const chore = { kind: "clear-room", room: id, persisted: policy.persist } as const;
   const writes = [
     collections.rooms.toDelete([id], room.revision),
     collections.roomNames.toDelete([name]),
     collections.roomGraves.toPut([id], { at: isoTime(clock.now()) }),
     chores.toPut(chore),
+    ...(community === undefined ? [] : [collections.communityRooms.toDelete([community, id])]),
   ];
   return { writes, access: [{ type: "room-gone", room: id }], chore };
 }
 
+/** May the caller run the rooms of this community? Who does not see the community may not. */
+async function manages(deps: RoomsDeps, caller: Caller, community: CommunityId): Promise<boolean> {
+  try {
+    return (await deps.communities.standing(caller, community)).manages;
+  } catch (error) {
+    if (hasCode(error, "community.not_found")) return false;
+    throw error;
+  }
+}
+
+/** By an owner of the room, or by whoever runs its community's rooms. @throws {room.not_found} {auth.forbidden} {room.ownerless} */
+async function mayDelete(deps: RoomsDeps, caller: Caller, id: RoomId): Promise<Rec<RoomRow>> {
+  requireInstance(caller, "rooms.use");
+  const room = await deps.collections.rooms.get([id]);
+  if (room?.value.community !== undefined && (await manages(deps, caller, room.value.community))) return room;
+  const standing = await standingIn(deps, caller, id);
+  await requireJoined(deps, standing, "room.delete");
+  return standing.room;
+}
+
 /** @throws {room.not_found} {auth.forbidden} {room.ownerless} */
 export async function deleteRoom(deps: RoomsDeps, caller: Caller, input: Input<"rooms.delete">): Promise<void> {
-  const { collections, store, index, chores, locks, notices } = deps;
+  const { collections, index, chores } = deps;
   const id = await roomIdOf(collections, input.room);
-  if (!id) throw new AppError("room.not_found", { room: input.room });
-  const chore = await locks.run(`room/${id}`, () =>
-    retryConflicts("the room", async () => {
-      const standing = await standingIn(collections, caller, id);
-      await requireJoined(deps, standing, "room.delete");
-      const { check } = await freshCaller(collections, caller);
-      const end = ending(deps, standing.room);
-      const members = index.membersOf(id);
-      const revision = await store.batch([check, ...end.writes]);
-      index.apply(revision, end.access);
-      notices.send(members, { type: "room.deleted", room: id });
-      return end.chore;
-    }),
-  );
-  await chores.runSoon(chore);
+  const room = id && (await collections.rooms.get([id]));
+  if (!id || !room) throw new AppError("room.not_found", { room: input.room });
+  let chore: Chore | undefined;
+  const decide = async () => {
+    const found = await mayDelete(deps, caller, id);
+    const { check } = await freshCaller(collections, caller);
+    const end = ending(deps, found);
+    chore = end.chore;
+    return {
+      writes: [check, ...end.writes],
+      told: { topic: "room.deleted", room: id, by: caller.endpoint },
+      access: end.access,
+      notices: [{ to: index.membersOf(id), notice: { type: "room.deleted", room: id } }],
+    } as const;
+  };
+  await writeRoom(deps, id, decide, room.value.community);
+  if (chore) await chores.runSoon(chore);
 }
 
 async function removeAll<T>(

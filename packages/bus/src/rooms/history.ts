@@ -61,7 +61,7 @@ function fitting(frames: readonly StoredFrame[], maxBytes: number): StoredFrame[
 /** @throws {room.not_found} {room.not_persisted} {request.invalid} {nats.unavailable} */
 export async function history(deps: RoomsDeps, caller: Caller, query: Input<"rooms.history">): Promise<Output<"rooms.history">> {
   const { stream, limits } = deps;
-  const { room, member } = await standingIn(deps.collections, caller, query.room);
+  const { room, member } = await standingIn(deps, caller, query.room);
   const { id, policy } = room.value;
   if (!policy.persist) throw new AppError("room.not_persisted");
   if (query.last !== undefined && query.after > 0) {
@@ -89,7 +89,7 @@ export async function history(deps: RoomsDeps, caller: Caller, query: Input<"roo
 
 /** @throws {room.not_found} */
 export async function epochs(deps: RoomsDeps, caller: Caller, query: Input<"rooms.epochs">): Promise<Output<"rooms.epochs">> {
-  const { room, member } = await standingIn(deps.collections, caller, query.room);
+  const { room, member } = await standingIn(deps, caller, query.room);
   const { id, policy, epoch: current } = room.value;
   const first = policy.history === "shared" ? 1 : member.value.fromEpoch;
   const from = Math.max(query.from, first);

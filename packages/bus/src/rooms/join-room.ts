@@ -13,7 +13,18 @@ import { retryConflicts } from "@althing/store";
 import type { Input, Output } from "../route-input.ts";
 import { freshCaller, userByEndpoint } from "../users.ts";
 import { countJoined } from "./create-room.ts";
-import { memberKey, requireJoined, roomIdOf, roomView, standingIn, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
+import {
+  belongsTo,
+  memberKey,
+  requireJoined,
+  roomIdOf,
+  roomView,
+  standingIn,
+  standingOf,
+  userRoomKey,
+  type RoomsDeps,
+  type Standing,
+} from "./room-deps.ts";
 
 async function accept(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<void> {
   const { collections, store, limits } = deps;
@@ -21,9 +32,13 @@ async function accept(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<vo
     const member = await collections.members.get(memberKey(room, caller.endpoint));
     if (!member) throw new AppError("room.not_found", { room });
     if (member.value.joined) return;
+    const row = await collections.rooms.get([room]);
+    const holds = row && (await belongsTo(deps, row.value, caller.endpoint));
+    if (!holds) throw new AppError("room.not_in_community", { handle: caller.handle });
     if ((await countJoined(deps, caller)).joined >= limits.roomsPerUserMax)
       throw new AppError("room.too_many", { limit: limits.roomsPerUserMax });
     await store.batch([
+      ...holds,
       collections.members.toPut(memberKey(room, caller.endpoint), { ...member.value, joined: true }, member.revision),
       collections.userRooms.toPut(userRoomKey(caller.endpoint, room), { joined: true }),
     ]);
@@ -34,6 +49,9 @@ async function accept(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<vo
 async function ask(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<void> {
   const { collections, store, limits, clock } = deps;
   await retryConflicts("your request", async () => {
+    const row = await collections.rooms.get([room]);
+    const holds = row && (await belongsTo(deps, row.value, caller.endpoint));
+    if (!holds) throw new AppError("room.not_in_community", { handle: caller.handle });
     if (await collections.joinRequests.get([room, caller.endpoint])) return;
     const waiting = await countUpTo(collections.joinRequests, [room], limits.joinRequestsMax);
     if (waiting >= limits.joinRequestsMax) throw new AppError("room.requests_full", { limit: limits.joinRequestsMax });
@@ -41,6 +59,7 @@ async function ask(deps: RoomsDeps, caller: Caller, room: RoomId): Promise<void>
     const request = { handle: caller.handle, at: isoTime(clock.now()) };
     await store.batch([
       check,
+      ...holds,
       collections.joinRequests.toPut([room, caller.endpoint], request, 0),
       collections.roomGraves.toCheck([room], 0),
     ]);
@@ -57,11 +76,10 @@ async function whoMayInvite(deps: RoomsDeps, room: RoomId): Promise<EndpointId[]
 }
 
 /** The room as somebody who has joined it stands in it; undefined for others. @throws {room.not_found} there is no such room */
-async function joinedStanding({ collections }: RoomsDeps, caller: Caller, id: RoomId, ref: string): Promise<Standing | undefined> {
-  const room = await collections.rooms.get([id]);
-  if (!room) throw new AppError("room.not_found", { room: ref });
-  const member = await collections.members.get(memberKey(id, caller.endpoint));
-  return member?.value.joined ? { room, member } : undefined;
+async function joinedStanding(deps: RoomsDeps, caller: Caller, id: RoomId, ref: string): Promise<Standing | undefined> {
+  if (!(await deps.collections.rooms.get([id]))) throw new AppError("room.not_found", { room: ref });
+  const standing = await standingOf(deps, id, caller.endpoint);
+  return standing?.member.value.joined ? standing : undefined;
 }
 
 export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.join">): Promise<Output<"rooms.join">> {
@@ -71,7 +89,7 @@ export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.
   if (!id) throw new AppError("room.not_found", { room: input.room });
   // Asking again, after a lost answer, waits for nobody.
   const before = await joinedStanding(deps, caller, id, input.room);
-  if (before) return { status: "joined", room: roomView(deps, before) };
+  if (before) return { status: "joined", room: await roomView(deps, before) };
   const invited = await locks.run(`joins/${caller.endpoint}`, () =>
     locks.run(`room/${id}`, async () => {
       const member = await collections.members.get(memberKey(id, caller.endpoint));
@@ -80,24 +98,25 @@ export async function join(deps: RoomsDeps, caller: Caller, input: Input<"rooms.
     }),
   );
   if (!invited) return { status: "requested" };
-  return { status: "joined", room: roomView(deps, await standingIn(collections, caller, id)) };
+  return { status: "joined", room: await roomView(deps, await standingIn(deps, caller, id)) };
 }
 
 export async function requests(deps: RoomsDeps, caller: Caller, input: Input<"rooms.requests">): Promise<Output<"rooms.requests">> {
   const { collections } = deps;
-  const standing = await standingIn(collections, caller, input.room);
+  const standing = await standingIn(deps, caller, input.room);
   await requireJoined(deps, standing, "room.invite");
   const found: Output<"rooms.requests">["requests"] = [];
   for await (const row of everyRecord(collections.joinRequests, [standing.room.value.id])) {
     const endpoint = row.key[1] as EndpointId;
-    if ((await userByEndpoint(collections, endpoint))?.value.status === "active") found.push({ endpoint, ...row.value });
+    const isActive = (await userByEndpoint(collections, endpoint))?.value.status === "active";
+    if (isActive && (await belongsTo(deps, standing.room.value, endpoint))) found.push({ endpoint, ...row.value });
   }
   return { requests: found };
 }
 
 export async function decline(deps: RoomsDeps, caller: Caller, input: Input<"rooms.decline">): Promise<void> {
   const { collections } = deps;
-  const standing = await standingIn(collections, caller, input.room);
+  const standing = await standingIn(deps, caller, input.room);
   await requireJoined(deps, standing, "room.invite");
   const key = [standing.room.value.id, input.endpoint] as const;
   await deps.locks.run(`room/${standing.room.value.id}`, async () => {

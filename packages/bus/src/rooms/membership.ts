@@ -6,28 +6,39 @@
  * whether it accepted. A room keeps an owner, unless the instance revoked the last one; then nobody becomes one, and the room ends with
  * its last member.
  */
-import { AppError, type EndpointId, type RoomId, type RoomMember } from "@althing/contract";
+import { AppError, type CommunityId, type EndpointId, type RoomId, type RoomMember } from "@althing/contract";
 import { decodeInvite, verifyInvite, type EpochReason } from "@althing/crypto";
 import { mayActOn } from "@althing/policy";
 import type { Rec } from "@althing/store";
 import type { Caller } from "../caller.ts";
 import type { Chore, MemberRow, RoomRow } from "../collections.ts";
 import { isoTime } from "../environment.ts";
+import { invitableOf } from "../invitable.ts";
 import { countUpTo, everyRecord } from "../paging.ts";
 import type { Input, Output } from "../route-input.ts";
-import { userByEndpoint } from "../users.ts";
 import { changeRoom, departure, withEpoch, writeRoom, type ChangeOptions, type Decided } from "./change-room.ts";
 import { checkEpoch } from "./check-epoch.ts";
 import { countJoined } from "./create-room.ts";
 import { ending } from "./delete-room.ts";
 import type { CheckedEpoch } from "./epoch-rows.ts";
-import { lacking, memberKey, requireJoined, requireRight, roomView, userRoomKey, type RoomsDeps, type Standing } from "./room-deps.ts";
+import {
+  belongsTo,
+  lacking,
+  memberKey,
+  requireJoined,
+  requireRight,
+  roomIdOf,
+  roomView,
+  userRoomKey,
+  type RoomsDeps,
+  type Standing,
+} from "./room-deps.ts";
 
 type Membership = Output<"rooms.invite">;
 
-function membershipView(deps: RoomsDeps, standing: Standing | undefined): Membership {
+async function membershipView(deps: RoomsDeps, standing: Standing | undefined): Promise<Membership> {
   if (!standing) throw new AppError("room.not_found", { room: "(left)" });
-  return { room: roomView(deps, standing), aclRevision: standing.room.revision };
+  return { room: await roomView(deps, standing), aclRevision: standing.room.revision };
 }
 
 async function memberOf(deps: RoomsDeps, room: RoomId, endpoint: EndpointId): Promise<Rec<MemberRow>> {
@@ -59,6 +70,19 @@ async function checkStatement(caller: Caller, input: Input<"rooms.invite">, room
     throw new AppError("room.invite_invalid", { detail: "it is not signed by the caller" });
 }
 
+/** The server will be able to read the room, so somebody in it says that it may; and it never gets a say in who is in. @throws {room.extension_needs_consent} {request.invalid} */
+function checkConsent({ role, serverCanRead }: Input<"rooms.invite">, handle: string): void {
+  if (serverCanRead !== true) throw new AppError("room.extension_needs_consent", { handle });
+  if (role !== "member") throw onlyMember();
+}
+
+const onlyMember = () =>
+  new AppError(
+    "request.invalid",
+    { detail: "an extension is a plain member" },
+    { faults: [{ path: "role", message: "an extension is a plain member" }] },
+  );
+
 /** Members from now on read frames from here on, where history is not shared. */
 async function historyStart(deps: RoomsDeps, room: RoomRow): Promise<number> {
   return room.policy.persist && room.policy.history === "from-join" ? deps.stream.lastSeq() : 0;
@@ -67,18 +91,21 @@ async function historyStart(deps: RoomsDeps, room: RoomRow): Promise<number> {
 /** The invited person's row, if it can be invited. */
 async function invitee(deps: RoomsDeps, room: RoomRow, endpoint: EndpointId) {
   const { collections, limits } = deps;
-  const user = await userByEndpoint(collections, endpoint);
-  if (user?.value.status !== "active") throw new AppError("user.not_found", { user: endpoint });
-  const { handle } = user.value;
+  const who = await invitableOf(collections, endpoint);
+  if (who?.isActive !== true) throw new AppError("user.not_found", { user: endpoint });
+  const { handle } = who;
   if (await collections.members.get(memberKey(room.id, endpoint))) throw new AppError("room.already_member", { handle });
-  if (room.policy.encrypt && !user.value.keys) throw new AppError("room.no_keys", { handle });
+  // A guest's row is its check; of a room of the instance no extension is a part.
+  const holds = who.community === undefined || who.community === room.community ? await belongsTo(deps, room, endpoint) : undefined;
+  if (!holds) throw new AppError("room.not_in_community", { handle });
+  if (room.policy.encrypt && !who.keys) throw new AppError("room.no_keys", { handle });
   if (room.members >= limits.roomMembersMax) throw new AppError("room.full", { limit: limits.roomMembersMax });
   const request = await collections.joinRequests.get([room.id, endpoint]);
   const rooms = await countJoined(deps, { endpoint });
   // Invitations are bounded apart from joined rooms, so that nobody can keep a person from joining by inviting it everywhere.
   const busy = request ? rooms.joined >= limits.roomsPerUserMax : rooms.all - rooms.joined >= limits.roomsPerUserMax;
   if (busy) throw new AppError("room.invitee_busy", { handle, limit: limits.roomsPerUserMax });
-  return { user, request };
+  return { who, request, holds: who.community === undefined ? [who.check, ...holds] : holds };
 }
 
 export async function invite(deps: RoomsDeps, caller: Caller, input: Input<"rooms.invite">, options: ChangeOptions): Promise<Membership> {
@@ -89,18 +116,24 @@ export async function invite(deps: RoomsDeps, caller: Caller, input: Input<"room
       await requireJoined(deps, standing, "room.invite");
       if (role !== "member") await requireRight(deps, standing, "room.roles");
       const room = standing.room.value;
-      const { user, request } = await invitee(deps, room, endpoint);
+      const { who, request, holds } = await invitee(deps, room, endpoint);
+      const isExtension = who.community !== undefined;
+      if (isExtension) checkConsent(input, who.handle);
       const epoch = await checkEpoch(collections, caller, room, input.epoch, { reasons: ["invite", "join"], put: { endpoint, role } });
       await checkStatement(caller, input, room, epoch);
+      // Before the batch: whoever is in the room then is known to the access list.
+      if (room.community !== undefined && !isExtension) await deps.learn(room.community, endpoint);
       const at = isoTime(clock.now());
-      const joined = request !== undefined;
+      // An extension has nobody to accept for it.
+      const joined = isExtension || request !== undefined;
       const next = withEpoch({ ...room, members: room.members + 1 }, epoch, at);
       const row: MemberRow = {
         role,
         joined,
         since: at,
-        handle: user.value.handle,
-        signPub: user.value.signPub,
+        handle: who.handle,
+        signPub: who.signPub,
+        ...(isExtension ? { kind: "extension" as const } : {}),
         fromEpoch: next.epoch,
         afterSeq: await historyStart(deps, room),
         invite: input.statement,
@@ -109,7 +142,7 @@ export async function invite(deps: RoomsDeps, caller: Caller, input: Input<"room
         room: next,
         epoch,
         writes: [
-          collections.users.toCheck([user.value.signPub], user.revision),
+          ...holds,
           collections.members.toPut(memberKey(room.id, endpoint), row, 0),
           collections.userRooms.toPut(userRoomKey(endpoint, room.id), { joined }, 0),
           ...(request ? [collections.joinRequests.toDelete([room.id, endpoint], request.revision)] : []),
@@ -157,6 +190,7 @@ export async function changeRole(deps: RoomsDeps, caller: Caller, input: Input<"
     await requireJoined(deps, standing, "room.roles");
     const room = standing.room.value;
     const target = await memberOf(deps, room.id, endpoint);
+    if (target.value.kind === "extension" && role !== "member") throw onlyMember();
     const may = endpoint === caller.endpoint || mayActOn(standing.member.value.role, target.value.role);
     if (!may) throw await lacking(deps, room.id, "room.roles", "A member of a higher role");
     if (target.value.role === "owner" && role !== "owner") await keepAnOwner(deps, room.id, endpoint);
@@ -189,36 +223,53 @@ export async function rekey(deps: RoomsDeps, caller: Caller, input: Input<"rooms
 }
 
 /** Somebody goes: out of the rows and the access list at once; with the last one goes the room, which nobody could reach any more. */
-async function going(deps: RoomsDeps, room: Rec<RoomRow>, endpoint: EndpointId): Promise<{ decided: Decided; chore?: Chore }> {
+async function going(
+  deps: RoomsDeps,
+  room: Rec<RoomRow>,
+  endpoint: EndpointId,
+  by?: EndpointId,
+): Promise<{ decided: Decided; chore?: Chore }> {
   const { id, epoch } = room.value;
   const others = deps.index.membersOf(id).filter((member) => member !== endpoint);
   const removed = { to: [endpoint], notice: { type: "room.removed", room: id } } as const;
   const out = departure(deps, room.value, endpoint);
-  if ((await countUpTo(deps.collections.members, [id], 2)) > 1) {
+  // With extensions alone in it, nobody could reach the room any more.
+  const stays = (row: Rec<MemberRow>) => row.key[1] !== endpoint && row.value.kind !== "extension";
+  if ((await countUpTo(deps.collections.members, [id], 1, stays)) > 0) {
     return { decided: { ...out, notices: [{ to: others, notice: { type: "room.changed", room: id, epoch } }, removed] } };
   }
   const end = ending(deps, room);
-  return { decided: { writes: [...end.writes, ...out.writes], access: end.access, notices: [removed] }, chore: end.chore };
+  const told = { topic: "room.deleted", room: id, ...(by === undefined ? {} : { by }) } as const;
+  return { decided: { writes: [...end.writes, ...out.writes], told, access: end.access, notices: [removed] }, chore: end.chore };
+}
+
+/** The community in whose log the going may have to be told. */
+async function communityOf({ collections }: RoomsDeps, id: RoomId | undefined): Promise<CommunityId | undefined> {
+  return id && (await collections.rooms.get([id]))?.value.community;
 }
 
 export async function leave(deps: RoomsDeps, caller: Caller, input: Input<"rooms.leave">): Promise<void> {
   let chore: Chore | undefined;
-  await changeRoom(deps, caller, input.room, {}, async ({ room, member }) => {
+  const decide = async ({ room, member }: Standing) => {
     if (member.value.role === "owner" && member.value.joined) await keepAnOwner(deps, room.value.id, caller.endpoint);
-    const gone = await going(deps, room, caller.endpoint);
+    const gone = await going(deps, room, caller.endpoint, caller.endpoint);
     chore = gone.chore;
     return gone.decided;
-  });
+  };
+  const community = await communityOf(deps, await roomIdOf(deps.collections, input.room));
+  await changeRoom(deps, caller, input.room, {}, decide, community);
   if (chore) await deps.chores.runSoon(chore);
 }
 
-/** Takes a revoked person out of all its rooms, owner or not. Repeatable. */
-export async function leaveAllRooms(deps: RoomsDeps, endpoint: EndpointId): Promise<void> {
+/** Takes a person who was revoked, or who left the community, out of all its rooms (there), owner or not. Repeatable. */
+export async function leaveAllRooms(deps: RoomsDeps, endpoint: EndpointId, community?: CommunityId): Promise<void> {
   const { collections } = deps;
   for await (const row of everyRecord(collections.userRooms, [endpoint])) {
     const id = row.key[1] as RoomId;
+    const of = await communityOf(deps, id);
+    if (community !== undefined && of !== community) continue;
     let chore: Chore | undefined;
-    await writeRoom(deps, id, async () => {
+    const decide = async () => {
       const room = await collections.rooms.get([id]);
       const member = await collections.members.get(memberKey(id, endpoint));
       if (!room || !member) return undefined;
@@ -226,11 +277,29 @@ export async function leaveAllRooms(deps: RoomsDeps, endpoint: EndpointId): Prom
       chore = due;
       const put = decided.room ? [collections.rooms.toPut([id], decided.room, room.revision)] : [];
       return { ...decided, writes: [...put, ...decided.writes] };
-    });
+    };
+    await writeRoom(deps, id, decide, of);
     if (chore) await deps.chores.runSoon(chore);
+  }
+  if (community !== undefined) await withdrawRequests(deps, endpoint, community);
+}
+
+/** Nobody can let somebody in who is not in the community. */
+async function withdrawRequests({ collections }: RoomsDeps, endpoint: EndpointId, community: CommunityId): Promise<void> {
+  for await (const row of everyRecord(collections.communityRooms, [community])) {
+    const key = [row.key[1] ?? "", endpoint] as const;
+    if (await collections.joinRequests.get(key)) await collections.joinRequests.delete(key);
   }
 }
 
 export function memberView(endpoint: EndpointId, row: MemberRow): RoomMember {
-  return { endpoint, signPub: row.signPub, handle: row.handle, role: row.role, joined: row.joined, since: row.since };
+  return {
+    endpoint,
+    signPub: row.signPub,
+    handle: row.handle,
+    kind: row.kind ?? "person",
+    role: row.role,
+    joined: row.joined,
+    since: row.since,
+  };
 }

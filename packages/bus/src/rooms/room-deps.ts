@@ -4,20 +4,21 @@
  * Invariant: who is not in a room learns nothing of it, not even that it exists, but by asking to join. Rows are read from the store each
  * time; the in-memory index serves the access list and notices only.
  */
-import { AppError, roomIdSchema, type EndpointId, type Room, type RoomId, type RoomPermission } from "@althing/contract";
-import type { Rec, Store } from "@althing/store";
+import { AppError, roomIdSchema, type CommunityId, type EndpointId, type Room, type RoomId, type RoomPermission } from "@althing/contract";
+import type { Rec, Store, Write } from "@althing/store";
 import type { AccessIndex } from "../access-index.ts";
 import type { Acl } from "../acl.ts";
 import { authorizeRoom } from "@althing/policy";
 import { requireInstance, type Caller } from "../caller.ts";
 import type { Chores } from "../chores.ts";
 import type { Collections, MemberRow, RoomRow } from "../collections.ts";
-import type { BusConfig, BusLimits, Clock } from "../environment.ts";
+import { isoTime, type BusConfig, type BusLimits, type Clock } from "../environment.ts";
 import type { KeyedLock } from "../keyed-lock.ts";
 import type { Notices } from "../notices.ts";
 import type { RoomSubjects } from "../opaque-name.ts";
 import type { RoomStream } from "../room-stream.ts";
 import { everyRecord } from "../paging.ts";
+import type { CommunityRooms } from "./community-rooms.ts";
 import type { RoomUsage } from "../room-usage.ts";
 
 export interface RoomsDeps {
@@ -34,12 +35,20 @@ export interface RoomsDeps {
   readonly stream: RoomStream;
   readonly usage: RoomUsage;
   readonly subjectsOf: (room: RoomId) => RoomSubjects;
+  readonly communities: CommunityRooms;
+  /** Has the access list know the person as a member of the community. */
+  readonly learn: (community: CommunityId, endpoint: EndpointId) => Promise<void>;
 }
+
+/** A mute without end is shown as one until the end of the year 9999. */
+const latestMs = Date.UTC(10_000, 0) - 1_000;
 
 /** A room as its caller stands in it. */
 export interface Standing {
   readonly room: Rec<RoomRow>;
   readonly member: Rec<MemberRow>;
+  /** In a room of a community: for the batch, that the person is still a member there. */
+  readonly holds: readonly Write[];
 }
 
 /** The id behind an id or a name; undefined when there is none. An id is upper case, a name lower case. */
@@ -49,14 +58,39 @@ export async function roomIdOf(collections: Collections, ref: string): Promise<R
   return (await collections.roomNames.get([ref]))?.value.room;
 }
 
+/** That the person belongs to the room's community; undefined when it does not. */
+export async function belongsTo(deps: RoomsDeps, room: RoomRow, endpoint: EndpointId): Promise<readonly Write[] | undefined> {
+  if (room.community === undefined) return [];
+  const check = await deps.communities.membership(room.community, endpoint);
+  if (check !== undefined) return [check];
+  // An extension is in its own community's rooms, and no member of the community.
+  const guest = await deps.collections.guests.get([endpoint]);
+  const isOfHere = guest?.value.community === room.community && guest.value.status === "active";
+  return isOfHere ? [deps.collections.guests.toCheck([endpoint], guest.revision)] : undefined;
+}
+
+/** How the person stands in a room; undefined when it is not in it, or no longer in its community. */
+export async function standingOf(deps: RoomsDeps, id: RoomId, endpoint: EndpointId): Promise<Standing | undefined> {
+  const { collections } = deps;
+  const [room, member] = await Promise.all([collections.rooms.get([id]), collections.members.get(memberKey(id, endpoint))]);
+  const holds = room && member && (await belongsTo(deps, room.value, endpoint));
+  return holds && { room, member, holds };
+}
+
 /** @throws {room.not_found} */
-export async function standingIn(collections: Collections, caller: Caller, ref: string): Promise<Standing> {
+export async function standingIn(deps: RoomsDeps, caller: Caller, ref: string): Promise<Standing> {
   requireInstance(caller, "rooms.use");
-  const id = await roomIdOf(collections, ref);
-  const room = id && (await collections.rooms.get([id]));
-  const member = id && (await collections.members.get([id, caller.endpoint]));
-  if (!room || !member) throw new AppError("room.not_found", { room: ref });
-  return { room, member };
+  const id = await roomIdOf(deps.collections, ref);
+  const standing = id && (await standingOf(deps, id, caller.endpoint));
+  if (!standing) throw new AppError("room.not_found", { room: ref });
+  return standing;
+}
+
+/** When a mute that still holds ends; undefined where nobody forbids the person to write. */
+export async function muteIn(deps: RoomsDeps, room: RoomRow, endpoint: EndpointId): Promise<string | undefined> {
+  if (room.community === undefined) return undefined;
+  const untilMs = await deps.communities.mutedUntil(room.community, endpoint);
+  return untilMs === undefined || untilMs <= deps.clock.now() ? undefined : isoTime(Math.min(untilMs, latestMs));
 }
 
 /** What a missing right is refused with: where there is no owner, nobody can ever grant it, and the caller is told so. */
@@ -80,9 +114,10 @@ export async function requireJoined(deps: RoomsDeps, standing: Standing, permiss
 }
 
 /** The room as the contract shows it to this caller. */
-export function roomView(deps: RoomsDeps, standing: Standing): Room {
+export async function roomView(deps: RoomsDeps, standing: Standing): Promise<Room> {
   const room = standing.room.value;
   const member = standing.member.value;
+  const mutedUntil = await muteIn(deps, room, standing.member.key[1] as EndpointId);
   const usage = deps.usage.of(room.id);
   const subjects = deps.subjectsOf(room.id);
   return {
@@ -104,6 +139,8 @@ export function roomView(deps: RoomsDeps, standing: Standing): Room {
     bytes: usage.bytes,
     lastSeq: usage.lastSeq,
     ...(member.invite ? { invite: member.invite } : {}),
+    ...(room.community === undefined ? {} : { community: room.community }),
+    ...(mutedUntil === undefined ? {} : { mutedUntil }),
     aclRevision: standing.room.revision,
     revision: standing.room.revision,
   };

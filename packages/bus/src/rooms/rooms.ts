@@ -4,8 +4,9 @@
  * Invariant: the hub holds no key of an encrypted room and reads no frame; it keeps order (one change after another), rights (who may), and
  * completeness (record, rows, access list and history agree). See docs/architecture/rooms.md.
  */
-import { AppError, type EndpointId, type RoomId } from "@althing/contract";
+import { AppError, type CommunityId, type EndpointId, type RoomId } from "@althing/contract";
 import { requireInstance, type Caller } from "../caller.ts";
+import { countUpTo } from "../paging.ts";
 import type { Input, Output } from "../route-input.ts";
 import type { ChangeOptions } from "./change-room.ts";
 import { createRoom } from "./create-room.ts";
@@ -13,12 +14,17 @@ import { deleteRoom } from "./delete-room.ts";
 import { epochs, history } from "./history.ts";
 import { decline, join, requests } from "./join-room.ts";
 import { changeRole, invite, kick, leave, memberView, rekey } from "./membership.ts";
-import { memberKey, roomView, standingIn, type RoomsDeps } from "./room-deps.ts";
+import { roomsOfCommunity } from "./list-rooms.ts";
+import { muteIn, roomView, standingIn, standingOf, type RoomsDeps } from "./room-deps.ts";
 
 export interface Rooms {
   create(caller: Caller, input: Input<"rooms.create">): Promise<Output<"rooms.create">>;
   /** @throws {auth.forbidden} somebody else's list */
   mine(caller: Caller, input: Input<"rooms.mine">): Promise<Output<"rooms.mine">>;
+  /** Rooms of a community: all for whoever runs them, else those the caller is in. @throws {community.not_found} */
+  ofCommunity(caller: Caller, input: Input<"rooms.ofCommunity">): Promise<Output<"rooms.ofCommunity">>;
+  /** How many rooms a community has; counted to `max`. */
+  countOf(community: CommunityId, max: number): Promise<number>;
   get(caller: Caller, input: Input<"rooms.get">): Promise<Output<"rooms.get">>;
   delete(caller: Caller, input: Input<"rooms.delete">): Promise<void>;
   members(caller: Caller, input: Input<"rooms.members">): Promise<Output<"rooms.members">>;
@@ -46,9 +52,9 @@ async function mine(deps: RoomsDeps, caller: Caller, input: Input<"rooms.mine">)
   const found = await Promise.all(
     page.records.map(async (record) => {
       const id = record.key[1] as RoomId;
-      const [room, member] = await Promise.all([collections.rooms.get([id]), collections.members.get(memberKey(id, caller.endpoint))]);
-      // A row may outlive its room for the moment that clearing takes.
-      return room && member ? [roomView(deps, { room, member })] : [];
+      // A row may outlive its room, or the person's membership in the community, for the moment that clearing takes.
+      const standing = await standingOf(deps, id, caller.endpoint);
+      return standing ? [await roomView(deps, standing)] : [];
     }),
   );
   const last = page.records.at(-1)?.key[1];
@@ -56,7 +62,7 @@ async function mine(deps: RoomsDeps, caller: Caller, input: Input<"rooms.mine">)
 }
 
 async function members(deps: RoomsDeps, caller: Caller, input: Input<"rooms.members">): Promise<Output<"rooms.members">> {
-  const { room } = await standingIn(deps.collections, caller, input.room);
+  const { room } = await standingIn(deps, caller, input.room);
   const id = room.value.id;
   const list = [];
   let after: readonly [string, ...string[]] | undefined = input.after ? [id, input.after] : undefined;
@@ -79,7 +85,9 @@ export function createRooms(deps: RoomsDeps): Rooms {
   return {
     create: (caller, input) => createRoom(deps, caller, input),
     mine: (caller, input) => mine(deps, caller, input),
-    get: async (caller, input) => roomView(deps, await standingIn(deps.collections, caller, input.room)),
+    ofCommunity: (caller, input) => roomsOfCommunity(deps, caller, input),
+    countOf: (community, max) => countUpTo(deps.collections.communityRooms, [community], max),
+    get: async (caller, input) => roomView(deps, await standingIn(deps, caller, input.room)),
     delete: (caller, input) => deleteRoom(deps, caller, input),
     members: (caller, input) => members(deps, caller, input),
     invite: (caller, input, options = {}) => invite(deps, caller, input, options),
@@ -98,8 +106,15 @@ export function createRooms(deps: RoomsDeps): Rooms {
 /** For blobs: the room, if the caller is in it and it takes more. */
 export function roomForBlob(deps: RoomsDeps): (caller: Caller, ref: string) => Promise<RoomId> {
   return async (caller, ref) => {
-    const { room } = await standingIn(deps.collections, caller, ref);
+    const { room } = await standingIn(deps, caller, ref);
+    const until = await muteIn(deps, room.value, caller.endpoint);
+    if (until !== undefined) throw new AppError("room.muted", { until });
     if (deps.usage.isFull(room.value.id)) throw new AppError("room.quota", { limit: deps.limits.roomMaxBytes });
     return room.value.id;
   };
+}
+
+/** For blobs: is the caller in the room? */
+export function isReader(deps: RoomsDeps): (caller: Caller, room: RoomId) => Promise<boolean> {
+  return async (caller, room) => (await standingOf(deps, room, caller.endpoint)) !== undefined;
 }
