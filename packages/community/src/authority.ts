@@ -5,24 +5,37 @@
  * community is told that there is none. An admin of the instance sees every community and holds there what the policy package says, no more.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, communityIdSchema, type CommunityId, type CommunityPermission, type CommunityRole } from "@althing/contract";
+import {
+  AppError,
+  communityIdSchema,
+  communityRoles,
+  type CommunityId,
+  type CommunityPermission,
+  type EndpointId,
+} from "@althing/contract";
 import {
   anyExtensionPermission,
   authorizeCommunity,
   authorizeInstance,
   defaultRolePermissions,
   instanceAdminPermissions,
+  ownerPermissions,
 } from "@althing/policy";
-import type { Rec } from "@althing/store";
+import type { Rec, Write } from "@althing/store";
 import type { CommunityRow, MemberRow } from "./collections.ts";
 import type { CommunityDeps } from "./community-deps.ts";
 
 export type AnyPermission = CommunityPermission | `ext.${string}`;
 
-export interface Standing {
+export interface Held {
+  readonly permissions: ReadonlySet<string>;
+  /** Hold a batch to what was decided on: the member row and the roles' rows as they were read (`withGuards`). */
+  readonly guards: readonly Write[];
+}
+
+export interface Standing extends Held {
   readonly community: Rec<CommunityRow>;
   readonly member: Rec<MemberRow> | undefined;
-  readonly permissions: ReadonlySet<string>;
 }
 
 export interface Authority {
@@ -32,7 +45,21 @@ export interface Authority {
   require(caller: Caller, ref: string, permission: AnyPermission): Promise<Standing>;
   /** Whoever asks. */
   find(ref: string): Promise<Rec<CommunityRow> | undefined>;
-  permissionsOfRoles(community: CommunityId, roles: readonly CommunityRole[]): Promise<ReadonlySet<string>>;
+  permissionsOfRoles(community: CommunityId, roles: readonly string[]): Promise<ReadonlySet<string>>;
+  /** What a member holds by its roles now, whoever asks; `undefined` for somebody who is none. Says nothing of whether the person is still a user. */
+  heldBy(community: CommunityId, endpoint: EndpointId): Promise<Held | undefined>;
+}
+
+/** The writes of an act, held to what the standing was read from: where the act writes a row that it was decided on, it must be that very revision. */
+export function withGuards({ guards }: Held, writes: readonly Write[]): Write[] {
+  const idOf = ({ collection, key }: Write) => JSON.stringify([collection, ...key]);
+  const expected = new Map(guards.map((guard) => [idOf(guard), guard.expect]));
+  const written = new Set(writes.map(idOf));
+  const held = writes.map((write) => {
+    const expect = expected.get(idOf(write));
+    return expect === undefined ? write : { ...write, expect };
+  });
+  return [...guards.filter((guard) => !written.has(idOf(guard))), ...held];
 }
 
 export function createAuthority({ collections }: Pick<CommunityDeps, "collections">): Authority {
@@ -44,9 +71,19 @@ export function createAuthority({ collections }: Pick<CommunityDeps, "collection
     return named && collections.communities.get([named.value.community]);
   }
 
-  async function permissionsOfRoles(community: CommunityId, roles: readonly CommunityRole[]): Promise<ReadonlySet<string>> {
+  /** A role without a row holds what it was born with, so that none is needed for built-in roles of old communities. */
+  async function readRoles(community: CommunityId, roles: readonly string[]) {
     const rows = await Promise.all(roles.map((role) => collections.roles.get([community, role])));
-    return new Set(rows.flatMap((row, i) => row?.value.permissions ?? defaultsOf(roles[i])));
+    const granted = roles.flatMap((role, i) => (role === "owner" ? ownerPermissions : (rows[i]?.value.permissions ?? bornWith(role))));
+    const guards = roles.map((role, i) => collections.roles.toCheck([community, role], rows[i]?.revision ?? 0));
+    return { permissions: new Set(granted), guards };
+  }
+
+  const permissionsOfRoles = async (community: CommunityId, roles: readonly string[]) => (await readRoles(community, roles)).permissions;
+
+  async function held(community: CommunityId, endpoint: EndpointId, member: Rec<MemberRow> | undefined): Promise<Held> {
+    const { permissions, guards } = await readRoles(community, member?.value.roles ?? []);
+    return { permissions, guards: [collections.members.toCheck([community, endpoint], member?.revision ?? 0), ...guards] };
   }
 
   async function standing(caller: Caller, ref: string): Promise<Standing> {
@@ -57,15 +94,18 @@ export function createAuthority({ collections }: Pick<CommunityDeps, "collection
     // Who may manage the plugin policy of all may see all.
     const seesAll = authorizeInstance(caller.role, "active", "plugin_policy.manage").allowed;
     if (member === undefined && !seesAll) throw new AppError("community.not_found", { community: ref });
-    const held = member === undefined ? new Set<string>() : await permissionsOfRoles(id, member.value.roles);
-    const permissions = seesAll ? new Set([...held, ...instanceAdminPermissions]) : held;
-    return { community, member, permissions };
+    const { permissions, guards } = await held(id, caller.endpoint, member);
+    return { community, member, guards, permissions: seesAll ? new Set([...permissions, ...instanceAdminPermissions]) : permissions };
   }
 
   return {
     find,
     standing,
     permissionsOfRoles,
+    async heldBy(community, endpoint) {
+      const member = await collections.members.get([community, endpoint]);
+      return member && held(community, endpoint, member);
+    },
     async require(caller, ref, permission) {
       const result = await standing(caller, ref);
       const decision = authorizeCommunity(result.permissions, permission);
@@ -75,7 +115,10 @@ export function createAuthority({ collections }: Pick<CommunityDeps, "collection
   };
 }
 
-const defaultsOf = (role: CommunityRole | undefined): readonly string[] => (role === undefined ? [] : defaultRolePermissions[role]);
+const bornWith = (role: string): readonly string[] => {
+  const builtIn = communityRoles.find((name) => name === role);
+  return builtIn === undefined ? [] : defaultRolePermissions[builtIn];
+};
 
 /** What an answer shows of a set of permissions. */
 export const shownPermissions = (permissions: ReadonlySet<string>): string[] =>

@@ -6,11 +6,12 @@
 import {
   communityIdSchema,
   communityNameSchema,
-  communityRoleSchema,
   endpointIdSchema,
   handleSchema,
   instancePluginPolicySchema,
   pluginPolicyChangeSchema,
+  registrationSchema,
+  roleNameSchema,
   signPubSchema,
   timeSchema,
 } from "@althing/contract";
@@ -21,21 +22,30 @@ const communityRowSchema = z.object({
   id: communityIdSchema,
   name: communityNameSchema,
   displayName: z.string(),
-  createdBy: endpointIdSchema,
+  /** null once erased. */
+  createdBy: endpointIdSchema.nullable(),
   createdAt: timeSchema,
   members: z.int().nonnegative(),
   /** Kept in the row, so that the last one is protected by compare-and-set. */
   owners: z.array(endpointIdSchema),
+  description: z.string().optional(),
+  /** Absent: as the instance says. */
+  registration: registrationSchema.optional(),
 });
 export type CommunityRow = z.infer<typeof communityRowSchema>;
 
 const memberRowSchema = z.object({
   handle: handleSchema,
   signPub: signPubSchema,
-  roles: z.array(communityRoleSchema),
+  roles: z.array(roleNameSchema),
   since: timeSchema,
+  /** The rules that were accepted on joining. */
+  rules: z.strictObject({ version: z.string(), at: timeSchema }).optional(),
 });
 export type MemberRow = z.infer<typeof memberRowSchema>;
+
+const roleRowSchema = z.object({ permissions: z.array(z.string()), description: z.string().optional() });
+export type RoleRow = z.infer<typeof roleRowSchema>;
 
 /** Typed views of everything communities keep. */
 export function openCommunityCollections(store: Store) {
@@ -47,8 +57,12 @@ export function openCommunityCollections(store: Store) {
     /** `community-members/<id>/<endpoint>` and its mirror `member-communities/<endpoint>/<id>`. */
     members: open("community-members", memberRowSchema),
     ofMember: open("member-communities", z.object({ founded: z.boolean() })),
-    /** `community-roles/<id>/<role>`. */
-    roles: open("community-roles", z.object({ permissions: z.array(z.string()) })),
+    /** `community-founders/<endpoint>`: makes foundings of one person follow one another. */
+    founders: open("community-founders", z.strictObject({})),
+    /** `single-community/instance`: which one is the only one. */
+    single: open("single-community", z.strictObject({ community: communityIdSchema })),
+    /** `community-roles/<id>/<role>`; the owner's row says nothing about its permissions. */
+    roles: open("community-roles", roleRowSchema),
     /** `community-policies/<id>`; `instance-policy/plugins`. */
     policies: open("community-policies", pluginPolicyChangeSchema),
     instancePolicy: open("instance-policy", instancePluginPolicySchema),

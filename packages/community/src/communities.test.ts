@@ -3,92 +3,92 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Caller } from "@althing/bus";
-import {
-  AppError,
-  limits,
-  type CommunityName,
-  type EndpointId,
-  type Handle,
-  type InstanceRole,
-  type PublicIdentity,
-  type SignPub,
-} from "@althing/contract";
-import { openMemoryStore } from "@althing/store";
-import { createAuthority, createCommunities, createPluginPolicies, openCommunityCollections, type CommunityLimits } from "./index.ts";
+import { limits, type CommunityId, type CommunityName } from "@althing/contract";
+import { z } from "zod";
+import { openCommunityWorld, type CommunityWorldOptions } from "../test/community-world.ts";
+import { createPluginPolicies, openCommunityCollections, type CommunityLimits, type PlatformSettings } from "./index.ts";
 
-const person = (handle: string, role: InstanceRole = "member"): Caller => ({
-  endpoint: handle.padEnd(43, "A") as EndpointId,
-  signPub: Buffer.from(handle.padEnd(32)).toString("hex") as SignPub,
-  handle: handle as Handle,
-  role,
-});
-const ada = person("ada", "admin");
-const ben = person("ben");
-const cleo = person("cleo");
-const dora = person("dora", "admin");
 const garden = "garden" as CommunityName;
+const other = "other" as CommunityName;
 
-function world(more: Partial<CommunityLimits> = {}) {
-  const store = openMemoryStore();
-  const collections = openCommunityCollections(store);
+function world(more: Partial<CommunityLimits> = {}, platform: Partial<PlatformSettings> = {}) {
   const packages = { count: 0 };
-  const people = [ada, ben, cleo, dora];
-  const deps = {
-    store,
-    collections,
-    clock: { now: () => 1_700_000_000_000 },
+  const changes: CommunityWorldOptions["changes"] = {
     limits: { ...limits, ...more },
-    findUser: (_caller: Caller, ref: EndpointId | Handle): Promise<PublicIdentity> => {
-      const found = people.find(({ endpoint, handle }) => ref === endpoint || ref === handle);
-      if (found === undefined) return Promise.reject(new AppError("user.not_found", { user: ref }));
-      return Promise.resolve({ signPub: found.signPub, endpoint: found.endpoint, handle: found.handle, status: "active" as const });
-    },
+    platform: { platformMode: "admin_only", communityMode: "multi_community", registration: "invite", ...platform },
     packagesOf: () => Promise.resolve(packages.count),
-    patternFault: (pattern: string) => (pattern.includes("**") ? "two stars" : undefined),
+    roomsOf: () => Promise.resolve(0),
+    patternFault: (pattern) => (pattern.includes("**") ? "two stars" : undefined),
   };
-  const authority = createAuthority(deps);
+  const made = openCommunityWorld({ changes });
+  const { plane, deps, store, person } = made;
+  const [ada, ben, cleo, dora] = [person("ada"), person("ben"), person("cleo"), person("dora", "admin")];
   return {
-    collections,
-    packages,
-    authority,
-    communities: createCommunities(deps, authority),
-    policies: createPluginPolicies(deps, authority),
+    ...{ ada, ben, cleo, dora, packages, store, plane },
+    collections: openCommunityCollections(store),
+    authority: plane.authority,
+    communities: plane.communities,
+    policies: createPluginPolicies({ ...deps, events: plane.events }, plane.authority),
+    topics: async (id: Parameters<typeof plane.events.read>[0]) => (await plane.events.read(id, 0, 100)).map(({ topic }) => topic),
   };
 }
 
 async function founded(more: Partial<CommunityLimits> = {}) {
   const made = world(more);
-  const community = await made.communities.create(ada, { name: garden });
-  const add = (who: Caller, roles: ("owner" | "admin" | "moderator" | "member" | "observer")[], by = ada) =>
+  const community = await made.communities.create(made.ada, { name: garden });
+  const add = (who: Caller, roles: string[], by = made.ada) =>
     made.communities.addMember(by, { community: community.id, identity: who.endpoint, roles });
   return { ...made, community, add };
 }
 
 describe("founding and seeing", () => {
   it("makes the founder owner of a community that others are told does not exist", async () => {
-    const { communities, community } = await founded();
+    const { ada, ben, communities, community, topics } = await founded();
+    expect(await topics(community.id)).toEqual(["community.founded", "member.joined"]);
     expect(community).toMatchObject({ name: "garden", displayName: "garden", members: 1, roles: ["owner"] });
     expect(community.permissions).toContain("plugins.packages.manage");
+    expect((await communities.members(ada, { community: community.id, limit: 10 })).members).toMatchObject([{ roles: ["owner"] }]);
     await expect(communities.get(ben, { community: community.id })).rejects.toMatchObject({ code: "community.not_found" });
     await expect(communities.get(ben, { community: "garden" })).rejects.toMatchObject({ code: "community.not_found" });
     expect((await communities.list(ben, { limit: 10 })).communities).toEqual([]);
   });
 
   it("refuses a member of the instance, a taken name, and more than the limit", async () => {
-    const { communities } = await founded({ communitiesPerUserMax: 1 });
-    await expect(communities.create(ben, { name: "b" as CommunityName })).rejects.toMatchObject({ code: "auth.forbidden" });
+    const { ada, ben, dora, communities } = await founded({ communitiesPerUserMax: 1 });
+    await expect(communities.create(ben, { name: other })).rejects.toMatchObject({ code: "auth.forbidden" });
     await expect(communities.create(dora, { name: garden })).rejects.toMatchObject({ code: "community.name_taken" });
-    await expect(communities.create(ada, { name: "other" as CommunityName })).rejects.toMatchObject({ code: "community.too_many" });
+    await expect(communities.create(ada, { name: other })).rejects.toMatchObject({ code: "community.too_many" });
   });
 
   it("gives one of two founders at a time the name", async () => {
-    const { communities } = world();
+    const { ada, dora, communities } = world();
     const results = await Promise.allSettled([ada, dora].map((who) => communities.create(who, { name: garden })));
     expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 
-  it("shows an admin of the instance every community and lets them only read", async () => {
-    const { authority, communities, community } = await founded();
+  it("does not let one person found more at a time than one after another", async () => {
+    const { ada, communities } = world({ communitiesPerUserMax: 2 });
+    const names = ["a", "b", "c", "d"] as CommunityName[];
+    const results = await Promise.allSettled(names.map((name) => communities.create(ada, { name })));
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+  });
+
+  it("shows an admin of the instance every community and lets them only read what the public log and the list of packages say", async () => {
+    const { ada, dora, authority, communities, community, plane } = await founded();
+    const inGarden = { community: community.id };
+    expect((await communities.list(dora, { limit: 10 })).communities).toMatchObject([{ name: "garden", members: 1 }]);
+    expect((await communities.list(dora, { limit: 10 })).communities[0]).not.toHaveProperty("roles");
+    for (const refused of [
+      communities.members(dora, { ...inGarden, limit: 10 }),
+      communities.change(dora, { ...inGarden, displayName: "Mine" }),
+      communities.delete(dora, inGarden),
+      communities.removeMember(dora, { ...inGarden, endpoint: ada.endpoint }),
+      plane.roles.list(dora, inGarden),
+      plane.exporter.read(dora, { ...inGarden, limit: 10 }),
+      plane.invitations.invitations(dora, inGarden),
+      plane.joining.requests(dora, { ...inGarden, limit: 10 }),
+    ])
+      await expect(refused).rejects.toMatchObject({ code: "auth.forbidden" });
     expect(await communities.get(dora, { community: "garden" })).toMatchObject({ permissions: ["events.read", "plugins.read"] });
     await expect(authority.require(dora, community.id, "plugins.read")).resolves.toBeDefined();
     await expect(authority.require(dora, community.id, "plugins.packages.manage")).rejects.toMatchObject({
@@ -98,9 +98,88 @@ describe("founding and seeing", () => {
   });
 });
 
+describe("settings", () => {
+  it("change for who may, on the revision that was read, and are told", async () => {
+    const { ada, ben, communities, community, add, topics, plane } = await founded();
+    await add(ben, ["moderator"]);
+    const inGarden = { community: community.id };
+    await expect(communities.change(ben, { ...inGarden, displayName: "Ben's" })).rejects.toMatchObject({
+      code: "auth.forbidden",
+      params: { permission: "community.manage" },
+    });
+    const { revision } = await communities.get(ada, inGarden);
+    const changed = await communities.change(
+      ada,
+      { ...inGarden, displayName: "The garden", registration: "closed" },
+      { ifMatch: revision },
+    );
+    expect(changed).toMatchObject({ displayName: "The garden", description: "", registration: "closed" });
+    await expect(communities.change(ada, { ...inGarden, displayName: "x" }, { ifMatch: revision })).rejects.toMatchObject({
+      code: "request.precondition_failed",
+    });
+    expect(await communities.change(ada, { ...inGarden, registration: null })).toMatchObject({
+      displayName: "The garden",
+      registration: "invite",
+    });
+    const events = (await plane.events.read(community.id, 0, 100)).filter(({ topic }) => topic === "community.changed");
+    expect(events.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      { fields: ["displayName", "registration"] },
+      { fields: ["registration"] },
+    ]);
+    const count = (await topics(community.id)).length;
+    await communities.change(ada, { ...inGarden, displayName: "The garden" });
+    expect(await topics(community.id)).toHaveLength(count);
+  });
+
+  it("follow the instance where the community says nothing", async () => {
+    const { ada, communities } = world({}, { registration: "approval" });
+    expect(await communities.create(ada, { name: garden })).toMatchObject({ registration: "approval" });
+  });
+});
+
+describe("rows of before", () => {
+  it("are read: without description, registration, role rows or accepted rules", async () => {
+    const { ada, ben, store, authority, communities } = world();
+    const id = "01J00000000000000000000000" as CommunityId;
+    const at = "2025-01-05T12:00:00.000Z";
+    const raw = (name: string) => store.collection({ name, schema: z.unknown() });
+    const row = { id, name: "old", displayName: "Old", createdBy: ada.endpoint, createdAt: at, members: 2, owners: [ada.endpoint] };
+    await raw("communities").put([id], row);
+    await raw("community-names").put(["old"], { community: id });
+    for (const [who, roles] of [
+      [ada, ["owner"]],
+      [ben, ["moderator"]],
+    ] as const) {
+      await raw("community-members").put([id, who.endpoint], { handle: who.handle, signPub: who.signPub, roles, since: at });
+      await raw("member-communities").put([who.endpoint, id], { founded: false });
+    }
+    expect((await communities.list(ben, { limit: 10 })).communities).toMatchObject([
+      { name: "old", description: "", registration: "invite" },
+    ]);
+    await expect(authority.require(ben, id, "moderation.act")).resolves.toBeDefined();
+    await expect(communities.setRoles(ada, { community: id, endpoint: ben.endpoint, roles: ["observer"] })).resolves.toBeDefined();
+    await expect(communities.delete(ada, { community: id })).resolves.toBeUndefined();
+  });
+});
+
 describe("members and roles", () => {
+  it("tells of who came, got other roles, left and was removed, and names nobody in what cannot be erased", async () => {
+    const { ada, ben, cleo, communities, community, add, topics, plane } = await founded();
+    const inGarden = { community: community.id };
+    await add(ben, ["member"]);
+    await add(cleo, ["member"]);
+    await communities.setRoles(ada, { ...inGarden, endpoint: ben.endpoint, roles: ["observer"] });
+    await communities.removeMember(ben, { ...inGarden, endpoint: ben.endpoint });
+    await communities.removeMember(ada, { ...inGarden, endpoint: cleo.endpoint });
+    expect((await topics(community.id)).slice(2)).toEqual([
+      ...["member.joined", "member.joined", "member.roles_changed", "member.left", "member.removed"],
+    ]);
+    const open = (await plane.events.read(community.id, 0, 100)).map(({ personal: _personal, ...rest }) => rest);
+    for (const { endpoint, handle } of [ada, ben, cleo]) expect(JSON.stringify(open)).not.toMatch(new RegExp(`${endpoint}|"${handle}"`));
+  });
+
   it("takes a role away with effect on the next question", async () => {
-    const { authority, communities, community, add } = await founded();
+    const { ada, ben, authority, communities, community, add } = await founded();
     await add(ben, ["moderator"]);
     await expect(authority.require(ben, community.id, "moderation.act")).resolves.toBeDefined();
     await communities.setRoles(ada, { community: community.id, endpoint: ben.endpoint, roles: ["observer"] });
@@ -108,7 +187,7 @@ describe("members and roles", () => {
   });
 
   it("lets nobody give or take what they lack", async () => {
-    const { communities, community, add } = await founded();
+    const { ada, ben, cleo, communities, community, add } = await founded();
     await add(ben, ["moderator"]);
     await expect(add(cleo, ["admin"], ben)).rejects.toMatchObject({ code: "community.role_beyond_own", params: { role: "admin" } });
     await expect(communities.setRoles(ben, { community: community.id, endpoint: ada.endpoint, roles: ["member"] })).rejects.toMatchObject({
@@ -119,7 +198,7 @@ describe("members and roles", () => {
   });
 
   it("keeps one owner, also when two leave at a time", async () => {
-    const { communities, community, add } = await founded();
+    const { ada, ben, dora, communities, community, add } = await founded();
     await expect(communities.removeMember(ada, { community: community.id, endpoint: ada.endpoint })).rejects.toMatchObject({
       code: "community.last_owner",
     });
@@ -128,11 +207,11 @@ describe("members and roles", () => {
       [ada, ben].map((who) => communities.removeMember(who, { community: community.id, endpoint: who.endpoint })),
     );
     expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
-    expect((await communities.members(dora, { community: community.id, limit: 10 })).members).toHaveLength(1);
+    expect(await communities.get(dora, { community: community.id })).toMatchObject({ members: 1 });
   });
 
   it("counts its members and pages through them", async () => {
-    const { communities, community, add } = await founded({ communityMembersMax: 3 });
+    const { ada, ben, cleo, dora, communities, community, add } = await founded({ communityMembersMax: 3 });
     await add(ben, ["member"]);
     await add(cleo, ["member"]);
     await expect(add(dora, ["member"])).rejects.toMatchObject({ code: "community.full" });
@@ -147,7 +226,7 @@ describe("members and roles", () => {
 
 describe("closing", () => {
   it("is for owners, of a community without packages, and frees its name", async () => {
-    const { communities, packages, community, add, collections } = await founded();
+    const { ada, ben, cleo, dora, communities, packages, community, add, collections, plane } = await founded();
     await add(ben, ["admin"]);
     await add(cleo, ["member"]);
     await expect(communities.delete(ben, { community: "garden" })).rejects.toMatchObject({ code: "auth.forbidden" });
@@ -157,7 +236,12 @@ describe("closing", () => {
       params: { count: 2 },
     });
     packages.count = 0;
+    const { token } = await plane.invitations.invite(ada, { community: "garden", roles: ["member"], uses: 1, expiresInHours: 1 });
+    const closed: string[] = [];
+    plane.closers.push((id) => Promise.resolve(void closed.push(id)));
     await communities.delete(ada, { community: "garden" });
+    expect(closed).toEqual([community.id]);
+    await expect(plane.invitations.readInvitation(dora, { token })).rejects.toMatchObject({ code: "invitation.invalid" });
     await expect(communities.get(ada, { community: community.id })).rejects.toMatchObject({ code: "community.not_found" });
     for (const collection of [collections.members, collections.ofMember, collections.roles, collections.names])
       expect((await collection.list()).records, collection.name).toEqual([]);
@@ -167,7 +251,7 @@ describe("closing", () => {
 
 describe("plugin policies", () => {
   it("keeps what was set, tells what results, and refuses a stale revision", async () => {
-    const { policies } = await founded();
+    const { ada, policies } = await founded();
     const first = await policies.put(ada, { community: "garden", backgroundJobs: true });
     expect(first).toMatchObject({ community: { backgroundJobs: true }, effective: { values: { backgroundJobs: true } } });
     await expect(policies.put(ada, { community: "garden" }, { ifMatch: first.revision + 1 })).rejects.toMatchObject({
@@ -176,8 +260,19 @@ describe("plugin policies", () => {
     expect((await policies.put(ada, { community: "garden" }, { ifMatch: first.revision })).community).toEqual({});
   });
 
+  it("tells which keys changed", async () => {
+    const { ada, policies, plane, community } = await founded();
+    await policies.put(ada, { community: "garden", backgroundJobs: true, installSources: ["upload"] });
+    await policies.put(ada, { community: "garden", backgroundJobs: true, publicEndpoints: true });
+    const told = (await plane.events.read(community.id, 0, 100)).filter(({ topic }) => topic === "policy.changed");
+    expect(told.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      { keys: ["backgroundJobs", "installSources"] },
+      { keys: ["installSources", "publicEndpoints"] },
+    ]);
+  });
+
   it("refuses locks, ceilings and patterns by name", async () => {
-    const { policies } = await founded();
+    const { ada, ben, policies } = await founded();
     await policies.putInstance(ada, { defaults: {}, ceilings: { limits: { fuel: 5_000 } }, locks: ["trust"] });
     await expect(policies.put(ada, { community: "garden", trust: "signed_only" })).rejects.toMatchObject({ code: "policy.locked" });
     await expect(policies.put(ada, { community: "garden", limits: { fuel: 6_000 } })).rejects.toMatchObject({
@@ -190,7 +285,7 @@ describe("plugin policies", () => {
   });
 
   it("is read by plugins.read and changed by plugins.policy.manage only", async () => {
-    const { policies, add } = await founded();
+    const { ben, cleo, policies, add } = await founded();
     await add(ben, ["observer"]);
     await add(cleo, ["member"]);
     await expect(policies.get(ben, { community: "garden" })).resolves.toBeDefined();
@@ -199,7 +294,7 @@ describe("plugin policies", () => {
   });
 
   it("grows its revision with a change of either level", async () => {
-    const { policies, community } = await founded();
+    const { ada, policies, community } = await founded();
     const before = (await policies.read(community.id)).revision;
     await policies.putInstance(ada, { defaults: { backgroundJobs: true }, ceilings: {}, locks: [] });
     const between = await policies.read(community.id);

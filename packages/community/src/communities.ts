@@ -1,273 +1,224 @@
 /**
- * Communities and their members: founding, bringing in, roles, leaving.
+ * Communities: founding, showing, settings, closing.
  *
- * Invariant: every change is one batch that holds on what it read (the community's row carries members and owners), so of two changes at a time one
- * is decided anew; a community keeps an owner; nobody gives a role that holds what they lack.
+ * Invariant: who founds is decided by the instance's mode; one person's foundings follow one another, so their number holds. A community and its first
+ * events come to be in one batch.
  */
 import type { Caller } from "@althing/bus";
 import {
   AppError,
+  communityIdSchema,
+  hasCode,
   type Community,
   type CommunityId,
-  type CommunityMember,
   type CommunityName,
-  type CommunityRole,
-  type EndpointId,
-  type Handle,
+  type Registration,
 } from "@althing/contract";
-import { authorizeInstance, beyondOwn, defaultRolePermissions } from "@althing/policy";
-import { retryConflicts, type Write } from "@althing/store";
+import { authorizeFounding, authorizeInstance, beyondOwn, defaultRolePermissions } from "@althing/policy";
+import type { Write } from "@althing/store";
 import { ulid } from "ulid";
-import { shownPermissions, type Authority, type Standing } from "./authority.ts";
-import type { CommunityRow, MemberRow } from "./collections.ts";
-import type { CommunityDeps } from "./community-deps.ts";
+import { shownPermissions, withGuards, type Standing } from "./authority.ts";
+import type { CommunityRow } from "./collections.ts";
+import { closeCommunity, type Closing } from "./memberships/close-community.ts";
+import { createMembers, type Members } from "./memberships/members.ts";
+import { isoTime, type ActDeps, type InCommunity } from "./memberships/membership-deps.ts";
+import type { MembershipRules, Newcomer } from "./memberships/membership-rules.ts";
 
-interface InCommunity {
-  readonly community: string;
+interface Named {
+  readonly name: CommunityName;
+  readonly displayName?: string | undefined;
 }
-interface OfMember extends InCommunity {
-  readonly endpoint: EndpointId;
+interface Change {
+  readonly displayName?: string | undefined;
+  readonly description?: string | undefined;
+  /** null: as the instance says. */
+  readonly registration?: Registration | null | undefined;
 }
 
-export interface Communities {
-  /** @throws {auth.forbidden} {community.name_taken} {community.too_many} */
-  create(caller: Caller, input: { readonly name: CommunityName; readonly displayName?: string | undefined }): Promise<Community>;
+export interface Communities extends Members {
+  /** @throws {auth.forbidden} {community.approval_required} {community.single} {community.name_taken} {community.too_many} */
+  create(caller: Caller, input: Named): Promise<Community>;
+  /**
+   * Whoever decides it. @param more writes of the same batch, made of what is read for it
+   * @throws {community.single} {community.name_taken} {community.too_many}
+   */
+  found(founder: Newcomer, input: Named, more?: () => Promise<readonly Write[]>): Promise<CommunityId>;
   list(
     caller: Caller,
     input: { readonly after?: CommunityId | undefined; readonly limit: number },
   ): Promise<{ communities: Community[]; next?: CommunityId }>;
   /** @throws {community.not_found} */
   get(caller: Caller, input: InCommunity): Promise<Community>;
-  members(
-    caller: Caller,
-    input: InCommunity & { readonly after?: EndpointId | undefined; readonly limit: number },
-  ): Promise<{ members: CommunityMember[]; next?: EndpointId }>;
-  /** Ends it with its members, roles and policy. @throws {auth.forbidden} {community.not_empty} */
+  /** @throws {auth.forbidden} {request.precondition_failed} {community.role_beyond_own} opening it would give what one lacks */
+  change(caller: Caller, input: InCommunity & Change, condition?: { readonly ifMatch?: number }): Promise<Community>;
+  /** Ends it with everything it has; resumed by asking again. @throws {auth.forbidden} {community.not_empty} */
   delete(caller: Caller, input: InCommunity): Promise<void>;
-  /** Members whoever asks; for extensions that were granted it. */
-  listFor(
-    community: CommunityId,
-    page: { readonly after?: string; readonly limit: number },
-  ): Promise<{ members: { id: string; handle: string; roles: readonly string[]; since: string }[]; next?: string }>;
-  /** @throws {user.not_found} {community.already_member} {community.full} {community.role_beyond_own} */
-  addMember(
-    caller: Caller,
-    input: InCommunity & { readonly identity: EndpointId | Handle; readonly roles: readonly CommunityRole[] },
-  ): Promise<CommunityMember>;
-  /** @throws {community.not_member} {community.last_owner} {community.role_beyond_own} */
-  setRoles(caller: Caller, input: OfMember & { readonly roles: readonly CommunityRole[] }): Promise<CommunityMember>;
-  /** @throws {community.not_member} {community.last_owner} {community.role_beyond_own} */
-  removeMember(caller: Caller, input: OfMember): Promise<void>;
 }
 
-export function createCommunities(deps: CommunityDeps, authority: Authority): Communities {
-  const { collections, store, clock, limits } = deps;
-  const isoNow = () => new Date(clock.now()).toISOString();
+export interface CommunitiesDeps extends ActDeps, Closing {
+  readonly rules: MembershipRules;
+}
 
-  /** @throws {community.role_beyond_own} */
-  async function mayGive({ community, permissions }: Standing, roles: readonly CommunityRole[]): Promise<void> {
-    for (const role of roles) {
-      const lacked = beyondOwn(permissions, [...(await authority.permissionsOfRoles(community.value.id, [role]))]);
-      if (lacked !== undefined) throw new AppError("community.role_beyond_own", { role, permission: lacked });
-    }
+export function createCommunities(deps: CommunitiesDeps): Communities {
+  const { collections, authority, events, clock, limits, platform } = deps;
+
+  async function foundedBy({ endpoint }: Newcomer): Promise<number> {
+    let count = 0;
+    let after: readonly [string, ...string[]] | undefined;
+    do {
+      const page = await collections.ofMember.list({ prefix: [endpoint], limit: 1_000, ...(after === undefined ? {} : { after }) });
+      count += page.records.filter(({ value }) => value.founded).length;
+      after = page.next;
+    } while (after !== undefined);
+    return count;
   }
 
-  async function memberOf(standing: Standing, endpoint: EndpointId) {
-    const member = await collections.members.get([standing.community.value.id, endpoint]);
-    if (member === undefined) throw new AppError("community.not_member", { handle: endpoint });
-    return member;
+  /** On an instance of one community, the place that it takes. @throws {community.single} */
+  async function onlyPlace(id: CommunityId): Promise<Write[]> {
+    if (platform.communityMode === "multi_community") return [];
+    const { records } = await collections.communities.list({ limit: 1 });
+    if (records.length > 0) throw new AppError("community.single");
+    return [collections.single.toPut(["instance"], { community: id }, (await collections.single.get(["instance"]))?.revision ?? 0)];
   }
 
-  function ownersAfter(row: CommunityRow, endpoint: EndpointId, roles: readonly CommunityRole[]): EndpointId[] {
-    const others = row.owners.filter((owner) => owner !== endpoint);
-    const owners = roles.includes("owner") ? [...others, endpoint] : others;
-    if (owners.length === 0) throw new AppError("community.last_owner");
-    return owners;
+  function viewOf({ community, member, permissions }: Standing): Community {
+    const { id, name, displayName, description = "", members, createdAt, registration = platform.registration } = community.value;
+    return {
+      ...{ id, name, displayName, description, members, createdAt, registration },
+      ...(member === undefined ? {} : { roles: member.value.roles }),
+      permissions: shownPermissions(permissions),
+      revision: community.revision,
+    };
   }
 
-  /** What was decided on: a caller whose roles changed meanwhile is decided anew. */
-  const holding = ({ community, member }: Standing, caller: Caller, touched: EndpointId): Write[] =>
-    member === undefined || caller.endpoint === touched
-      ? []
-      : [collections.members.toCheck([community.value.id, caller.endpoint], member.revision)];
-
-  const withRow = ({ community }: Standing, change: Partial<CommunityRow>): Write =>
-    collections.communities.toPut([community.value.id], { ...community.value, ...change }, community.revision);
-
-  return {
-    async create(caller, { name, displayName }) {
-      const decision = authorizeInstance(caller.role, "active", "communities.create");
-      if (!decision.allowed) throw new AppError("auth.forbidden", { permission: "communities.create", who: decision.who });
-      const founded = (await collections.ofMember.list({ prefix: [caller.endpoint], limit: 1_000 })).records.filter(
-        (row) => row.value.founded,
-      );
-      if (founded.length >= limits.communitiesPerUserMax) throw new AppError("community.too_many", { limit: limits.communitiesPerUserMax });
+  async function found(founder: Newcomer, { name, displayName }: Named, more: () => Promise<readonly Write[]>): Promise<CommunityId> {
+    const id = communityIdSchema.parse(ulid(clock.now()));
+    const { endpoint, handle, signPub } = founder;
+    return events.act(id, async () => {
+      const turn = await collections.founders.get([endpoint]);
+      if ((await foundedBy(founder)) >= limits.communitiesPerUserMax)
+        throw new AppError("community.too_many", { limit: limits.communitiesPerUserMax });
+      const place = await onlyPlace(id);
       if (await collections.names.get([name])) throw new AppError("community.name_taken", { name });
-      const at = isoNow();
-      const id = ulid(clock.now()) as CommunityId;
+      const at = isoTime(clock.now());
       const row: CommunityRow = {
-        id,
-        name,
-        displayName: displayName ?? name,
-        createdBy: caller.endpoint,
-        createdAt: at,
-        members: 1,
-        owners: [caller.endpoint],
+        ...{ id, name, displayName: displayName ?? name, createdBy: endpoint, createdAt: at },
+        ...{ members: 1, owners: [endpoint] },
       };
-      const roles = Object.entries(defaultRolePermissions).map(([role, permissions]) =>
-        collections.roles.toPut([id, role], { permissions: [...permissions] }, 0),
-      );
-      try {
-        await store.batch([
+      const actor = { kind: "member", endpoint } as const;
+      const subject = `community/${id}`;
+      return {
+        writes: [
+          ...place,
+          ...(await more()),
+          collections.founders.toPut([endpoint], {}, turn?.revision ?? 0),
           collections.names.toPut([name], { community: id }, 0),
           collections.communities.toPut([id], row, 0),
-          collections.members.toPut(
-            [id, caller.endpoint],
-            { handle: caller.handle, signPub: caller.signPub, roles: ["owner"], since: at },
-            0,
+          collections.members.toPut([id, endpoint], { handle, signPub, roles: ["owner"], since: at }, 0),
+          collections.ofMember.toPut([endpoint, id], { founded: true }, 0),
+          ...Object.entries(defaultRolePermissions).map(([role, permissions]) =>
+            collections.roles.toPut([id, role], { permissions: [...permissions] }, 0),
           ),
-          collections.ofMember.toPut([caller.endpoint, id], { founded: true }, 0),
-          ...roles,
-        ]);
-      } catch (error) {
-        if (error instanceof AppError && error.code === "store.conflict")
-          throw new AppError("community.name_taken", { name }, { cause: error });
-        throw error;
-      }
+        ],
+        events: [
+          { topic: "community.founded", actor, subject, summary: `The community ${name} was founded`, data: { name } },
+          {
+            ...{ topic: "member.joined", actor, subject, summary: "Somebody became a member" },
+            data: { member: endpoint, roles: ["owner"], by: "founding" },
+          },
+        ],
+        result: id,
+      };
+    });
+  }
+
+  return {
+    ...createMembers(deps, deps.rules),
+    found: (founder, input, more = () => Promise.resolve([])) => found(founder, input, more),
+
+    async create(caller, input) {
+      const decision = authorizeFounding(caller.role, platform.platformMode);
+      if (decision.onRequest) throw new AppError("community.approval_required");
+      if (!decision.allowed) throw new AppError("auth.forbidden", { permission: "communities.create", who: decision.who });
+      const id = await found(caller, input, () => Promise.resolve([]));
       return viewOf(await authority.standing(caller, id));
     },
 
     async list(caller, { after, limit }) {
       const seesAll = authorizeInstance(caller.role, "active", "plugin_policy.manage").allowed;
-      const ids = seesAll
-        ? (await collections.communities.list({ limit, ...(after === undefined ? {} : { after: [after] }) })).records.map(
-            (row) => row.value.id,
-          )
-        : (
-            await collections.ofMember.list({
-              prefix: [caller.endpoint],
-              limit,
-              ...(after === undefined ? {} : { after: [caller.endpoint, after] }),
-            })
-          ).records.map((row) => row.key[1] ?? "");
+      const page = seesAll
+        ? await collections.communities.list({ limit, ...(after === undefined ? {} : { after: [after] }) })
+        : await collections.ofMember.list({
+            prefix: [caller.endpoint],
+            limit,
+            ...(after === undefined ? {} : { after: [caller.endpoint, after] }),
+          });
       const communities: Community[] = [];
-      for (const id of ids) communities.push(viewOf(await authority.standing(caller, id)));
-      const last = communities.at(-1)?.id;
-      return { communities, ...(ids.length === limit && last !== undefined ? { next: last } : {}) };
+      for (const { key } of page.records) {
+        const standing = await authority.standing(caller, key.at(-1) ?? "").catch(unlessGone);
+        if (standing !== undefined) communities.push(viewOf(standing));
+      }
+      const next = communityIdSchema.safeParse(page.next?.at(-1));
+      return { communities, ...(next.success ? { next: next.data } : {}) };
     },
 
     async get(caller, { community }) {
       return viewOf(await authority.standing(caller, community));
     },
 
-    async delete(caller, { community }) {
-      await retryConflicts("the community", async () => {
-        const standing = await authority.require(caller, community, "community.manage");
-        const { id, name, owners } = standing.community.value;
-        if (!owners.includes(caller.endpoint))
-          throw new AppError("auth.forbidden", { permission: "ownership of this community", who: "An owner" });
-        const count = await deps.packagesOf(id);
-        if (count > 0) throw new AppError("community.not_empty", { count });
-        // Members first, page by page: until the last batch the community is there and its owner can go on.
-        for (;;) {
-          const { records } = await collections.members.list({ prefix: [id], limit: 400 });
-          const others = records.filter(({ key }) => key[1] !== caller.endpoint);
-          if (others.length === 0) break;
-          await store.batch(
-            others.flatMap(({ key }) => [collections.members.toDelete(key), collections.ofMember.toDelete([key[1] ?? "", id])]),
-          );
-        }
-        const roles = await collections.roles.list({ prefix: [id], limit: 100 });
-        await store.batch([
-          collections.communities.toDelete([id], standing.community.revision),
-          collections.names.toDelete([name]),
-          collections.members.toDelete([id, caller.endpoint]),
-          collections.ofMember.toDelete([caller.endpoint, id]),
-          collections.policies.toDelete([id]),
-          ...roles.records.map(({ key }) => collections.roles.toDelete(key)),
-        ]);
+    async change(caller, { community, ...change }, { ifMatch } = {}) {
+      const { id } = (await authority.require(caller, community, "community.manage")).community.value;
+      await events.act(id, async () => {
+        const standing = await authority.require(caller, id, "community.manage");
+        const { value: before, revision } = standing.community;
+        if (ifMatch !== undefined && ifMatch !== revision)
+          throw new AppError("request.precondition_failed", { expected: ifMatch, observed: revision });
+        const { next, fields } = changed(before, change);
+        if (fields.length === 0) return { writes: [], events: [], result: undefined };
+        // Also what the instance says opens it.
+        const opens = fields.includes("registration") && (next.registration ?? platform.registration) === "open";
+        if (opens) await mayOpen(standing);
+        return {
+          writes: withGuards(standing, [collections.communities.toPut([id], next, revision)]),
+          events: [
+            {
+              topic: "community.changed",
+              actor: { kind: "member", endpoint: caller.endpoint },
+              subject: `community/${id}`,
+              summary: "Settings of the community changed",
+              data: { fields },
+            },
+          ],
+          result: undefined,
+        };
       });
+      return viewOf(await authority.standing(caller, id));
     },
 
-    async members(caller, { community, after, limit }) {
-      const { id } = (await authority.standing(caller, community)).community.value;
-      const page = await collections.members.list({ prefix: [id], limit, ...(after === undefined ? {} : { after: [id, after] }) });
-      const members = page.records.map((record) => memberView(record.key[1] ?? "", record.value));
-      const last = members.at(-1)?.endpoint;
-      return { members, ...(page.next !== undefined && last !== undefined ? { next: last } : {}) };
-    },
-
-    async listFor(id, { after, limit }) {
-      const page = await collections.members.list({
-        prefix: [id],
-        limit,
-        ...(after === undefined || after === "" ? {} : { after: [id, after] }),
-      });
-      const members = page.records.map(({ key, value: { handle, roles, since } }) => ({ id: key[1] ?? "", handle, roles, since }));
-      const last = members.at(-1)?.id;
-      return { members, ...(page.next !== undefined && last !== undefined ? { next: last } : {}) };
-    },
-
-    addMember: (caller, { community, identity, roles }) =>
-      retryConflicts("the community", async () => {
-        const standing = await authority.require(caller, community, "members.invite");
-        const user = await deps.findUser(caller, identity);
-        if (user.status !== "active") throw new AppError("user.not_found", { user: user.handle });
-        await mayGive(standing, roles);
-        const { id, members } = standing.community.value;
-        if (await collections.members.get([id, user.endpoint])) throw new AppError("community.already_member", { handle: user.handle });
-        if (members >= limits.communityMembersMax) throw new AppError("community.full", { limit: limits.communityMembersMax });
-        const row: MemberRow = { handle: user.handle, signPub: user.signPub, roles: [...new Set(roles)], since: isoNow() };
-        const owners = roles.includes("owner") ? { owners: [...standing.community.value.owners, user.endpoint] } : {};
-        await store.batch([
-          ...holding(standing, caller, user.endpoint),
-          withRow(standing, { members: members + 1, ...owners }),
-          collections.members.toPut([id, user.endpoint], row, 0),
-          collections.ofMember.toPut([user.endpoint, id], { founded: false }),
-        ]);
-        return memberView(user.endpoint, row);
-      }),
-
-    setRoles: (caller, { community, endpoint, roles }) =>
-      retryConflicts("the community", async () => {
-        const standing = await authority.require(caller, community, "members.manage");
-        const member = await memberOf(standing, endpoint);
-        // Who cannot give a role cannot take it from somebody either.
-        await mayGive(standing, [...roles, ...member.value.roles]);
-        const row: MemberRow = { ...member.value, roles: [...new Set(roles)] };
-        await store.batch([
-          ...holding(standing, caller, endpoint),
-          withRow(standing, { owners: ownersAfter(standing.community.value, endpoint, roles) }),
-          collections.members.toPut([standing.community.value.id, endpoint], row, member.revision),
-        ]);
-        return memberView(endpoint, row);
-      }),
-
-    removeMember: (caller, { community, endpoint }) =>
-      retryConflicts("the community", async () => {
-        const leaves = endpoint === caller.endpoint;
-        const standing = leaves
-          ? await authority.standing(caller, community)
-          : await authority.require(caller, community, "members.manage");
-        const member = await memberOf(standing, endpoint);
-        if (!leaves) await mayGive(standing, member.value.roles);
-        const { id, members } = standing.community.value;
-        await store.batch([
-          ...holding(standing, caller, endpoint),
-          withRow(standing, { members: members - 1, owners: ownersAfter(standing.community.value, endpoint, []) }),
-          collections.members.toDelete([id, endpoint], member.revision),
-          collections.ofMember.toDelete([endpoint, id]),
-        ]);
-      }),
+    delete: (caller, { community }) => closeCommunity(deps, caller, community),
   };
+
+  /** Opening gives the role `member` to whoever comes. @throws {community.role_beyond_own} */
+  async function mayOpen({ community, permissions }: Standing): Promise<void> {
+    const lacked = beyondOwn(permissions, await authority.permissionsOfRoles(community.value.id, ["member"]));
+    if (lacked !== undefined) throw new AppError("community.role_beyond_own", { role: "member", permission: lacked });
+  }
 }
 
-function viewOf({ community, member, permissions }: Standing): Community {
-  const { id, name, displayName, members, createdAt } = community.value;
-  const roles = member === undefined ? {} : { roles: member.value.roles };
-  return { id, name, displayName, members, createdAt, ...roles, permissions: shownPermissions(permissions), revision: community.revision };
+/** One that ended between the page and this look. */
+function unlessGone(error: unknown): undefined {
+  if (!hasCode(error, "community.not_found")) throw error;
 }
 
-function memberView(endpoint: string, row: MemberRow): CommunityMember {
-  return { endpoint: endpoint as EndpointId, signPub: row.signPub, handle: row.handle, roles: row.roles, since: row.since };
+function changed(before: CommunityRow, { displayName, description, registration }: Change) {
+  const { registration: own, ...rest } = before;
+  const mode = registration === undefined ? own : (registration ?? undefined);
+  const next: CommunityRow = {
+    ...rest,
+    ...(displayName === undefined ? {} : { displayName }),
+    ...(description === undefined ? {} : { description }),
+    ...(mode === undefined ? {} : { registration: mode }),
+  };
+  const fields = (["displayName", "description", "registration"] as const).filter((field) => (before[field] ?? "") !== (next[field] ?? ""));
+  return { next, fields };
 }

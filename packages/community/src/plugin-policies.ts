@@ -7,8 +7,10 @@
 import type { Caller } from "@althing/bus";
 import { AppError, type CommunityId, type EffectivePolicy, type InstancePluginPolicy, type PluginPolicyChange } from "@althing/contract";
 import { authorizeInstance, effectivePolicy, judgeCommunityPolicy, patternsOf } from "@althing/policy";
-import type { Authority } from "./authority.ts";
+import { isDeepStrictEqual } from "node:util";
+import { withGuards, type Authority } from "./authority.ts";
 import type { CommunityDeps } from "./community-deps.ts";
+import type { EventLog } from "./events/index.ts";
 
 export interface PolicyOfCommunity {
   readonly community: PluginPolicyChange;
@@ -56,7 +58,7 @@ const nothingSaid: InstancePluginPolicy = { defaults: {}, ceilings: {}, locks: [
 
 /** @param overlay lays settings of the operator over the stored policy of the instance, wherever it is read */
 export function createPluginPolicies(
-  deps: CommunityDeps,
+  deps: CommunityDeps & { readonly events: EventLog },
   authority: Authority,
   overlay: (policy: InstancePluginPolicy) => InstancePluginPolicy = (policy) => policy,
 ): PluginPolicies {
@@ -92,7 +94,7 @@ export function createPluginPolicies(
     const now = await read(id);
     const fault = judgeCommunityPolicy(now.instance, change);
     if (fault !== undefined) throw new AppError(fault.code, fault.params);
-    return { id, change, now };
+    return { id, change, now, standing };
   }
 
   function checkRevision(ifMatch: number | undefined, observed: number): void {
@@ -112,9 +114,24 @@ export function createPluginPolicies(
       return view(standing.community.value.id);
     },
     async put(caller, input, condition = {}) {
-      const { id, change, now } = await judged(caller, input);
-      checkRevision(condition.ifMatch, now.ownRevision);
-      await collections.policies.put([id], change, now.ownRevision);
+      const { id } = await judged(caller, input);
+      await deps.events.act(id, async () => {
+        const { change, now, standing } = await judged(caller, { ...input, community: id });
+        checkRevision(condition.ifMatch, now.ownRevision);
+        return {
+          writes: withGuards(standing, [collections.policies.toPut([id], change, now.ownRevision)]),
+          events: [
+            {
+              topic: "policy.changed",
+              actor: { kind: "member", endpoint: caller.endpoint },
+              subject: `community/${id}`,
+              summary: "The plugin policy changed",
+              data: { keys: changedKeys(now.community, change) },
+            },
+          ],
+          result: undefined,
+        };
+      });
       return view(id);
     },
     async propose(caller, input) {
@@ -132,4 +149,11 @@ export function createPluginPolicies(
       return instance();
     },
   };
+}
+
+/** Keys of either that are not the same in both. */
+function changedKeys(before: PluginPolicyChange, after: PluginPolicyChange): string[] {
+  const old = new Map<string, unknown>(Object.entries(before));
+  const next = new Map<string, unknown>(Object.entries(after));
+  return [...new Set([...old.keys(), ...next.keys()])].filter((key) => !isDeepStrictEqual(old.get(key), next.get(key)));
 }

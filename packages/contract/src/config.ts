@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { AppError } from "./app-error.ts";
+import { communityModes, platformModes, registrationModes } from "./community-schemas.ts";
 
 interface Setting {
   readonly schema: z.ZodType;
@@ -70,7 +71,13 @@ export const settings = {
   nats_debug: { schema: flag.default(false), flag: "--nats-debug", env: "ALTHING_NATS_DEBUG", help: "let nats-server log debug lines" },
   log_level: { schema: z.enum(["debug", "info", "warn", "error"]).default("info"), flag: "--log-level", env: "ALTHING_LOG_LEVEL", value: "LEVEL", help: "how much the hub logs" },
   signing_trust_bundle: { schema: z.string().optional(), flag: "--signing-trust-bundle", env: "SIGNING_TRUST_BUNDLE", value: "FILE", help: "PEM file of keys and authorities that may sign packages; with .crl beside it, revocation lists" },
-  runner_base_url: { schema: list.default([]), flag: "--runner-base-url", env: "RUNNER_BASE_URL", value: "URLS", help: "runners on other machines, comma separated (default: the one this node starts)" },
+  runner_base_url: { schema: list.default([]), flag: "--runner-base-url", env: "RUNNER_BASE_URL", value: "URLS", help: "runners on other machines, https://HOST:PORT, comma separated (default: the one this node starts)" },
+  hub_internal_url: { schema: list.default([]), flag: "--hub-internal-url", env: "ALTHING_HUB_INTERNAL_URL", value: "URLS", help: "for `althing runner`: the hubs' internal_tls_url, comma separated" },
+  internal_tls_url: { schema: z.string().optional(), flag: "--internal-tls-url", env: "ALTHING_INTERNAL_TLS_URL", value: "URL", help: "https://HOST:PORT by which hubs and runners on other machines reach this one; opens a listener with mutual TLS" },
+  internal_tls_host: { schema: z.string().min(1).default("127.0.0.1"), flag: "--internal-tls-host", env: "ALTHING_INTERNAL_TLS_HOST", value: "ADDRESS", help: "address that the listener with mutual TLS is bound to" },
+  internal_tls_cert: { schema: z.string().optional(), flag: "--internal-tls-cert", env: "ALTHING_INTERNAL_TLS_CERT", value: "FILE", help: "this machine's certificate between hubs and runners, PEM" },
+  internal_tls_key: { schema: z.string().optional(), flag: "--internal-tls-key", env: "ALTHING_INTERNAL_TLS_KEY", value: "FILE", help: "its private key in PEM, mode 0600" },
+  internal_tls_ca: { schema: z.string().optional(), flag: "--internal-tls-ca", env: "ALTHING_INTERNAL_TLS_CA", value: "FILE", help: "your own authority that all of them are checked against, PEM" },
   runner_public_base: { schema: z.url({ protocol: /^https?$/ }).optional(), flag: "--runner-public-base", env: "RUNNER_PUBLIC_BASE", value: "URL", help: "origin that browsers load extension pages from (default: the runner's port on this host)" },
   bundle_store: { schema: z.enum(["folder", "s3", "jetstream"]).default("folder"), flag: "--bundle-store", env: "ALTHING_BUNDLE_STORE", value: "KIND", help: "where packages are kept: folder (of the data folder), s3 (a bucket) or jetstream" },
   s3_endpoint: { schema: z.string().optional(), flag: "--s3-endpoint", env: "ALTHING_S3_ENDPOINT", value: "URL", help: "the bucket, or a folder in it: https://s3.example.org/bucket" },
@@ -81,6 +88,9 @@ export const settings = {
   plugin_allow_background_jobs: { schema: flag.default(true), flag: "--plugin-allow-background-jobs", env: "PLUGIN_ALLOW_BACKGROUND_JOBS", value: "BOOL", help: "may communities let packages run jobs" },
   private_hosts: { schema: z.array(privateHostSchema).default([]), flag: "--private-hosts", env: "ALTHING_PRIVATE_HOSTS", fileOnly: true, help: "hosts on the own network that the guarded fetcher may reach, as tables `[[private_hosts]]` of althing.toml" },
   otlp_endpoint: { schema: otlpEndpointSchema.optional(), flag: "--otlp-endpoint", env: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "URL", help: "OTLP/HTTP receiver that traces of extension calls are sent to, https:// or on loopback (default: no traces)" },
+  platform_mode: { schema: z.enum(platformModes).default("admin_only"), flag: "--platform-mode", env: "ALTHING_PLATFORM_MODE", value: "MODE", help: "who founds communities: admin_only, approval (users ask, admins decide) or open" },
+  registration: { schema: z.enum(registrationModes).default("invite"), flag: "--registration", env: "ALTHING_REGISTRATION", value: "MODE", help: "how people join a community that says nothing else: invite, open, approval or closed" },
+  community_mode: { schema: z.enum(communityModes).default("multi_community"), flag: "--community-mode", env: "ALTHING_COMMUNITY_MODE", value: "MODE", help: "multi_community, or single_community: one community and no second" },
   node_name: { schema: z.string().regex(/^[a-z0-9-]{1,32}$/).default("n1"), flag: "--node-name", env: "ALTHING_NODE_NAME", value: "NAME", help: "this node's name in posture and checks" },
 } as const satisfies Record<string, Setting>;
 
@@ -114,6 +124,7 @@ export interface ConfigInputs {
  * @throws {config.invalid} a value is outside its kind
  * @throws {config.insecure_bind} a non-loopback host without certificate or proxy
  * @throws {config.auth_off} `auth = off` on a non-loopback host
+ * @throws {config.insecure_bind} a non-loopback internal listener without mutual TLS
  * @throws {nats.acl_unmanaged} `nats_url` without the access list and the process of that server; the faults name what is missing
  */
 export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
@@ -139,6 +150,7 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   const raw = values as Raw;
   checkExposure(raw);
   checkExternalNats(raw, sources);
+  checkPeers(raw, sources);
   return { config: { ...raw, ports: portsOf(raw) }, sources };
 }
 
@@ -218,4 +230,49 @@ function checkExternalNats(raw: Raw, sources: Readonly<Record<SettingName, Confi
   if (raw.nats_port !== undefined && raw.nats_port !== Number(natsPort)) throw refuse("nats_port", "--nats-url names another port");
   if (protocol === "nats:" && !isLoopbackHost(hostname)) throw refuse("nats_url", "without TLS it must be on loopback");
   if (protocol === "tls:" && (raw.tls_cert === undefined || raw.tls_key === undefined)) throw refuse("nats_url", "tls:// needs --tls-cert and --tls-key");
+}
+
+/** Where hubs and runners of other machines meet this one, with mutual TLS. */
+export interface PeerListener {
+  readonly url: string;
+  /** As a certificate names it: an IPv6 address without brackets. */
+  readonly name: string;
+  readonly binding: { readonly host: string; readonly port: number };
+  /** Paths. */
+  readonly files: { readonly cert: string; readonly key: string; readonly ca: string };
+}
+
+/** `undefined` on a machine that speaks to no other. */
+export function peerListener(config: Config): PeerListener | undefined {
+  const { internal_tls_url: url, internal_tls_cert: cert, internal_tls_key: key, internal_tls_ca: ca } = config;
+  if (url === undefined || cert === undefined || key === undefined || ca === undefined) return undefined;
+  const { hostname, origin, port: given } = new URL(url);
+  const bare = (host: string) => host.replace(/^\[|\]$/g, "");
+  const binding = { host: bare(config.internal_tls_host), port: given === "" ? 443 : Number(given) };
+  return { url: origin, name: bare(hostname), binding, files: { cert, key, ca } };
+}
+
+const peerSettings = ["internal_tls_url", "internal_tls_cert", "internal_tls_key", "internal_tls_ca"] as const;
+
+/** Between machines there is nothing but mutual TLS, so its settings are all there or none of them. */
+function checkPeers(raw: Raw, sources: Readonly<Record<SettingName, ConfigSource>>): void {
+  const refuse = (key: SettingName, detail: string, observed: unknown = raw[key]) =>
+    new AppError("config.invalid", { key, source: sources[key], observed: JSON.stringify(observed) ?? "absent", detail });
+  for (const key of ["runner_base_url", "hub_internal_url", "internal_tls_url"] as const) {
+    const wrong = [raw[key] ?? []].flat().find((url) => !isPeerUrl(url));
+    if (wrong !== undefined) throw refuse(key, "it must be https://HOST:PORT and nothing behind it", wrong);
+  }
+  const missing = peerSettings.find((key) => raw[key] === undefined);
+  if (missing === undefined) return;
+  if (!isLoopbackHost(raw.internal_tls_host)) throw new AppError("config.insecure_bind", { host: raw.internal_tls_host });
+  const wanting = [...peerSettings, "runner_base_url", "hub_internal_url"] as const;
+  // The hub is handed every value anew, the empty list of runners among them.
+  const given = wanting.find((key) => [raw[key] ?? []].flat().length > 0);
+  if (given !== undefined) throw refuse(missing, `${settings[given].flag} needs it: other machines are reached with mutual TLS only`);
+}
+
+function isPeerUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, username, password, search, hash } = new URL(text);
+  return protocol === "https:" && pathname === "/" && `${username}${password}${search}${hash}` === "";
 }

@@ -95,7 +95,8 @@ export const installVersionSchema = z.object({
   version: z.string(),
   contentHash: contentHashSchema,
   installedAt: timeSchema,
-  installedBy: endpointIdSchema,
+  /** null once erased. */
+  installedBy: endpointIdSchema.nullable(),
   trust: trustStateSchema,
   granted: grantsSchema,
 });
@@ -123,7 +124,8 @@ export const installSchema = z.object({
   /** Origin and path of its pages; absent without UI. */
   uiUrl: z.string().optional(),
   createdAt: timeSchema,
-  createdBy: endpointIdSchema,
+  /** null once erased. */
+  createdBy: endpointIdSchema.nullable(),
   revision: z.int().nonnegative(),
 });
 export type Install = z.infer<typeof installSchema>;

@@ -42,6 +42,17 @@ export const handleSchema = z
   .brand<"Handle">();
 export type Handle = z.infer<typeof handleSchema>;
 
+/** What an extension is called as a member of a room; no person can be called so. Unique in a community, not on the instance. */
+export const extensionHandleSchema = z
+  .string()
+  .max(132)
+  .regex(/^ext:[a-z][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+$/, "must be ext: and the id of an extension")
+  .brand<"Handle">();
+/** Whoever is in a room: a person or an extension. */
+export const memberHandleSchema = z.union([handleSchema, extensionHandleSchema]);
+/** Of an extension: its keys are the server's, so the server can read what it can read. */
+export const isExtensionHandle = (handle: string): boolean => handle.startsWith("ext:");
+
 /** A room's name, unique on the instance; never 26 characters of a ULID, so that name and id cannot be confused. */
 export const roomNameSchema = z
   .string()

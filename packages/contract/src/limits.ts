@@ -71,6 +71,65 @@ export const limits = {
   crashLoopMs: 10 * 60_000,
   executionsKeptMs: 30 * 24 * 60 * 60_000,
   executionsKeptBytes: 1024 * 1024 * 1024,
+  /** Events of a community: pages, streams of server-sent events, and the projection on the messaging server. */
+  eventsPageMax: 200,
+  eventExportPageMax: 500,
+  eventStreamsPerUserMax: 8,
+  eventStreamsPerHubMax: 500,
+  eventStreamMaxBytes: 256 * 1024 * 1024,
+  eventStreamKeptMs: 7 * 24 * 60 * 60_000,
   /** Number of shards of the stream that holds all persisted rooms. */
   roomShards: 8,
+  /** Roles of a community's own, besides the built-in five. */
+  customRolesMax: 50,
+  rolesPerMemberMax: 20,
+  permissionsPerRoleMax: 100,
+  communityInvitationsMax: 200,
+  communityJoinRequestsMax: 500,
+  /** How long answers to the welcome's questions stay after the decision. */
+  joinAnswersKeptMs: 30 * 24 * 60 * 60_000,
+  /** Proposals: characters of their texts, and how many of each. */
+  proposalTitleMaxChars: 200,
+  proposalBodyMaxChars: 50_000,
+  proposalOptionMaxChars: 200,
+  proposalOptionsMax: 50,
+  proposalVersionsMax: 200,
+  proposalAmendmentsMax: 100,
+  proposalCommentsMax: 5_000,
+  commentsPerAuthorMax: 500,
+  commentMaxChars: 10_000,
+  reasonMaxChars: 2_000,
+  /** Of one author in one community, until they are decided or withdrawn. */
+  openProposalsPerAuthorMax: 50,
+  /** Of one author in one community within 24 hours, whatever became of them. */
+  proposalsPerAuthorDayMax: 100,
+  proposalRequestMaxBytes: 384 * 1024,
+  proposalsPageMax: 100,
+  /** From the opening of a vote, extensions included. */
+  votingMaxMs: 90 * 24 * 60 * 60_000,
+  votingMinMs: 60_000,
+  ballotsPageMax: 1_000,
+  /** What a trustee publishes at a time: 200 ballots of 50 options. */
+  publishBallotsBodyMaxBytes: 1024 * 1024,
+  /** Hooks: how often an event is tried, how long an emitted chain of events may be, what a chain of filters may take. */
+  hookAttemptsMax: 5,
+  eventDepthMax: 4,
+  filterBudgetMs: 200,
+  deadLettersPerInstallMax: 1_000,
+  deadLettersPageMax: 200,
+  /** Events that wait for an install which is held (quarantine, policy); older ones are skipped. */
+  hookBacklogMax: 1_000,
+  eventsPerMinutePerInstall: 60,
+  eventDataMaxBytes: 8 * 1024,
+  /** Jobs: runs of one hub at a time, runs kept of each job, and how far a package may postpone one. */
+  jobsRunningMax: 16,
+  jobsRunningPerCommunityMax: 4,
+  jobRunsKept: 50,
+  jobPostponeMaxMs: 366 * 24 * 60 * 60_000,
+  /** A slot whose time is longer ago is missed. */
+  jobSlotLateMs: 60_000,
+  /** A running job's record is renewed so often; a renewal that stays away so long means that its hub is gone. */
+  jobBeatMs: 5_000,
+  jobLostMs: 20_000,
+  announcementsMax: 200,
 } as const;

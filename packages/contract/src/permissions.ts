@@ -10,7 +10,8 @@ export const instancePermissions = {
   "rooms.create": "create rooms on the instance",
   "rooms.use": "use the rooms one is in",
   "blobs.put": "store blobs",
-  "communities.create": "found a community",
+  "communities.create": "found a community, or ask for one",
+  "communities.manage": "decide who may found a community",
   "communities.use": "see communities and what one is a member of",
   "registry.publish": "publish packages in the instance's registry",
   "registry.manage": "deprecate and yank anybody's packages",
@@ -61,5 +62,6 @@ export const communityPermissions = {
 } as const;
 export type CommunityPermission = keyof typeof communityPermissions;
 
+/** The roles that every community has; it may make more of its own. */
 export const communityRoles = ["owner", "admin", "moderator", "member", "observer"] as const;
 export type CommunityRole = (typeof communityRoles)[number];

@@ -1,5 +1,5 @@
 /**
- * Routes of communities, their plugin policy, packages and the registry; rows as in `routes.ts`.
+ * Routes of packages, the registry and trust; rows as in `routes.ts`.
  *
  * Invariant: a permission of a community is decided by `authorizeCommunity` where the community is read; the name in the row is what the docs and the
  * test of all routes go by. The gateway is no row: any method and path below `/api/ext/` and `/api/communities/:community/ext/` is the extension's
@@ -8,16 +8,17 @@
 import { z } from "zod";
 import * as c from "./community-schemas.ts";
 import * as e from "./extension-schemas.ts";
-import { communityIdSchema, contentHashSchema, endpointIdSchema, extensionIdSchema, installIdSchema, ulidSchema } from "./ids.ts";
+import { contentHashSchema, extensionIdSchema, installIdSchema, ulidSchema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import * as p from "./plugin-policy.ts";
 import type { Route } from "./route.ts";
 
 const limit = (max: number) => z.coerce.number().int().min(1).max(max);
 const community = z.strictObject({ community: c.communityRefSchema });
-const member = community.extend({ endpoint: endpointIdSchema });
 const install = community.extend({ install: z.union([installIdSchema, extensionIdSchema]) });
-const version = z.strictObject({ name: extensionIdSchema, version: z.string().max(64) });
+const version = z.strictObject({
+  name: extensionIdSchema,
+  version: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be a version (1–64 visible characters)"),
+});
 const found = ["community.not_found", "auth.forbidden"] as const;
 const installed = [...found, "install.not_found"] as const;
 const bundleFaults = [
@@ -61,156 +62,9 @@ const fetching = [
   "registry.not_found",
   "registry.yanked",
 ] as const;
-const page = { after: z.string().max(256).optional() };
+const page = { after: extensionIdSchema.optional() };
 
 export const extensionRoutes = {
-  "communities.create": {
-    method: "POST",
-    path: "/api/communities",
-    class: "user",
-    permission: "communities.create",
-    summary: "Found a community; the founder is its owner.",
-    body: c.createCommunitySchema,
-    status: 201,
-    response: c.communitySchema,
-    errors: ["auth.forbidden", "community.name_taken", "community.too_many"],
-  },
-  "communities.list": {
-    method: "GET",
-    path: "/api/communities",
-    class: "user",
-    permission: "communities.use",
-    summary: "Communities the caller is a member of; an instance admin sees all.",
-    query: z.strictObject({ after: communityIdSchema.optional(), limit: limit(200).default(100) }),
-    status: 200,
-    response: z.object({ communities: z.array(c.communitySchema), next: communityIdSchema.optional() }),
-    errors: [],
-  },
-  "communities.get": {
-    method: "GET",
-    path: "/api/communities/:community",
-    class: "user",
-    permission: "communities.use",
-    summary: "One community, by id or name.",
-    params: community,
-    status: 200,
-    response: c.communitySchema,
-    errors: ["community.not_found"],
-  },
-  "communities.delete": {
-    method: "DELETE",
-    path: "/api/communities/:community",
-    class: "user",
-    permission: "community.manage",
-    summary: "Close a community without packages, for good; owners only.",
-    params: community,
-    status: 204,
-    errors: [...found, "community.not_empty"],
-  },
-  "communities.members": {
-    method: "GET",
-    path: "/api/communities/:community/members",
-    class: "user",
-    permission: "communities.use",
-    summary: "Members and their roles.",
-    params: community,
-    query: z.strictObject({ after: endpointIdSchema.optional(), limit: limit(500).default(100) }),
-    status: 200,
-    response: z.object({ members: z.array(c.communityMemberSchema), next: endpointIdSchema.optional() }),
-    errors: [...found],
-  },
-  "communities.addMember": {
-    method: "POST",
-    path: "/api/communities/:community/members",
-    class: "user",
-    permission: "members.invite",
-    summary: "Make a user of the instance a member.",
-    params: community,
-    body: c.addCommunityMemberSchema,
-    status: 201,
-    response: c.communityMemberSchema,
-    errors: [...found, "user.not_found", "community.already_member", "community.full", "community.role_beyond_own"],
-  },
-  "communities.setRoles": {
-    method: "PUT",
-    path: "/api/communities/:community/members/:endpoint",
-    class: "user",
-    permission: "members.manage",
-    summary: "Give a member other roles.",
-    params: member,
-    body: c.setMemberRolesSchema,
-    status: 200,
-    response: c.communityMemberSchema,
-    errors: [...found, "community.not_member", "community.last_owner", "community.role_beyond_own"],
-  },
-  "communities.removeMember": {
-    method: "DELETE",
-    path: "/api/communities/:community/members/:endpoint",
-    class: "user",
-    permission: "members.manage",
-    summary: "Remove a member; everybody may remove themselves.",
-    params: member,
-    status: 204,
-    errors: [...found, "community.not_member", "community.last_owner", "community.role_beyond_own"],
-  },
-
-  "policy.get": {
-    method: "GET",
-    path: "/api/communities/:community/plugin-policy",
-    class: "user",
-    permission: "plugins.read",
-    summary: "The plugin policy: what is set, what results, and why.",
-    params: community,
-    status: 200,
-    response: p.pluginPolicyViewSchema,
-    errors: [...found],
-  },
-  "policy.put": {
-    method: "PUT",
-    path: "/api/communities/:community/plugin-policy",
-    class: "user",
-    permission: "plugins.policy.manage",
-    summary: "Set the plugin policy whole; takes effect on the next call.",
-    params: community,
-    body: p.pluginPolicyChangeSchema,
-    status: 200,
-    response: p.pluginPolicyViewSchema,
-    errors: [...found, "policy.locked", "policy.above_ceiling", "policy.pattern_invalid"],
-  },
-  "policy.dryRun": {
-    method: "POST",
-    path: "/api/communities/:community/plugin-policy/dry-run",
-    class: "user",
-    permission: "plugins.policy.manage",
-    summary: "What a policy would stop.",
-    params: community,
-    body: p.pluginPolicyChangeSchema,
-    status: 200,
-    response: p.policyDryRunSchema,
-    errors: [...found, "policy.locked", "policy.above_ceiling", "policy.pattern_invalid"],
-  },
-  "instancePolicy.get": {
-    method: "GET",
-    path: "/api/instance/plugin-policy",
-    class: "user",
-    permission: "communities.use",
-    summary: "Defaults, ceilings and locks of the instance.",
-    status: 200,
-    response: p.instancePluginPolicyViewSchema,
-    errors: [],
-  },
-  "instancePolicy.put": {
-    method: "PUT",
-    path: "/api/instance/plugin-policy",
-    class: "user",
-    permission: "plugin_policy.manage",
-    summary: "Set defaults, ceilings and locks.",
-    body: p.instancePluginPolicySchema,
-    status: 200,
-    response: p.instancePluginPolicyViewSchema,
-    errors: ["auth.forbidden", "policy.pattern_invalid"],
-  },
-
   "trust.list": {
     method: "GET",
     path: "/api/instance/trust",

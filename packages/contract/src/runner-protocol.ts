@@ -150,7 +150,7 @@ export const brokerRequestSchema = z.discriminatedUnion("op", [
     key: z.string(),
     value: z.base64(),
     expect: z.int().nonnegative().optional(),
-    ttlSeconds: z.int().positive().optional(),
+    ttlSeconds: z.int().positive().max(4_294_967_295).optional(),
   }),
   z.strictObject({ op: z.literal("kv.delete"), key: z.string(), expect: z.int().nonnegative().optional() }),
   z.strictObject({ op: z.literal("kv.list-entries"), prefix: z.string(), after: z.string().optional(), limit: z.int().min(1).max(100) }),
@@ -194,6 +194,21 @@ export const brokerResults = {
 } as const satisfies Record<BrokerOp, z.ZodType>;
 export type BrokerResult<O extends BrokerOp> = z.infer<(typeof brokerResults)[O]>;
 
+/** A runner whose hubs are on other machines: mutual TLS in both directions in place of the boot token. */
+export const runnerPeersSchema = z.object({
+  hubUrls: z
+    .array(z.url({ protocol: /^https$/ }))
+    .min(1)
+    .describe("Bases of the hubs' listeners for other machines"),
+  /** Host by which the hubs reach this runner. */
+  name: z.string(),
+  /** Paths of PEM files. */
+  cert: z.string(),
+  key: z.string(),
+  ca: z.string(),
+});
+export type RunnerPeers = z.infer<typeof runnerPeersSchema>;
+
 /** Messages between the supervisor and the runner over the child's IPC channel. */
 export const toRunnerSchema = z.discriminatedUnion("type", [
   z.object({
@@ -201,8 +216,9 @@ export const toRunnerSchema = z.discriminatedUnion("type", [
     data: z.string().describe("Folder of its own: prepared components, cache key"),
     internal: z.object({ host: z.string(), port: z.int().nonnegative() }),
     public: z.object({ host: z.string(), port: z.int().nonnegative() }),
-    hubUrl: z.string().describe("Base of the hub's internal listener"),
-    token: z.string().length(43),
+    hubUrl: z.string().optional().describe("Base of the hub's internal listener on this machine"),
+    token: z.string().length(43).optional().describe("Of this boot, for hub and runner on one machine"),
+    peers: runnerPeersSchema.optional(),
     publicBase: z.string().describe("Origin and path that browsers load extension pages from"),
     /** Origins that may frame extension pages. */
     frameAncestors: z.array(z.string()),

@@ -8,9 +8,13 @@ import { z } from "zod";
 import {
   base64urlSchema,
   blobHashSchema,
+  communityIdSchema,
+  communityNameSchema,
   endpointIdSchema,
   handleSchema,
+  extensionIdSchema,
   kexPubSchema,
+  memberHandleSchema,
   roomIdSchema,
   roomNameSchema,
   sessionNkeySchema,
@@ -44,7 +48,9 @@ export const userSchema = z.object({
 export type User = z.infer<typeof userSchema>;
 
 /** What any user may know of another. */
-export const publicIdentitySchema = userSchema.pick({ signPub: true, endpoint: true, handle: true, status: true, keys: true });
+export const publicIdentitySchema = userSchema
+  .pick({ signPub: true, endpoint: true, status: true, keys: true })
+  .extend({ handle: memberHandleSchema });
 export type PublicIdentity = z.infer<typeof publicIdentitySchema>;
 
 export const addUserSchema = z.strictObject({
@@ -56,7 +62,11 @@ export const addUserSchema = z.strictObject({
 /** Claim, join and bootstrap: the key proves itself by signing the request; the token or the socket gives the right. */
 export const newcomerSchema = z.strictObject({ handle: handleSchema, keys: keyCardSchema });
 export const joinSchema = newcomerSchema.extend({ token: tokenSchema });
-export const bootstrapSchema = newcomerSchema.extend({ signPub: signPubSchema });
+export const bootstrapSchema = newcomerSchema.extend({
+  signPub: signPubSchema,
+  /** An admin of a demonstration: the right to make the first admin stays. */
+  demo: z.boolean().optional(),
+});
 
 export const invitationSchema = z.object({ token: tokenSchema, expiresAt: timeSchema });
 
@@ -130,6 +140,7 @@ export const createRoomSchema = z.strictObject({
   policy: roomPolicySchema,
   suite: z.enum(roomSuites).default("hpke-v1"),
   epoch: epochProposalSchema.optional().describe("Record of epoch 1; required when policy.encrypt"),
+  community: z.union([communityIdSchema, communityNameSchema]).optional().describe("Community the room belongs to; absent: the instance"),
 });
 
 export const roomSchema = z.object({
@@ -155,26 +166,46 @@ export const roomSchema = z.object({
   bytes: z.int().nonnegative(),
   lastSeq: z.int().nonnegative(),
   invite: inviteStatementSchema.optional().describe("The statement the caller was invited with"),
+  community: communityIdSchema.optional().describe("The community it belongs to; absent: the instance"),
+  mutedUntil: timeSchema.optional().describe("The caller may not publish until then: muted in the room's community"),
   aclRevision: z.int().nonnegative(),
   revision: z.int().nonnegative(),
 });
 export type Room = z.infer<typeof roomSchema>;
 
+/** A room as its community's list shows it: that it is there and how it is set; `role` and `joined` are the caller's, absent when it is not in the room. */
+export const communityRoomSchema = roomSchema
+  .pick({ id: true, name: true, policy: true, createdAt: true, members: true, rekeyNeeded: true, bytes: true, revision: true })
+  .extend({ role: roomRoleSchema.optional(), joined: z.boolean().optional() });
+export type CommunityRoom = z.infer<typeof communityRoomSchema>;
+
 export const roomMemberSchema = z.object({
   endpoint: endpointIdSchema,
   signPub: signPubSchema,
-  handle: handleSchema,
+  handle: memberHandleSchema,
+  kind: z.enum(["person", "extension"]).default("person"),
   role: roomRoleSchema,
   joined: z.boolean(),
   since: timeSchema,
 });
 export type RoomMember = z.infer<typeof roomMemberSchema>;
 
+/** An extension of the room's community that may post, with the identity it is invited as. */
+export const roomExtensionSchema = publicIdentitySchema.extend({
+  extension: extensionIdSchema,
+  member: z.boolean().describe("Is it in the room?"),
+});
+export type RoomExtension = z.infer<typeof roomExtensionSchema>;
+
 const withEpoch = { epoch: epochProposalSchema.optional().describe("Required in an encrypted room") };
 export const inviteMemberSchema = z.strictObject({
   endpoint: endpointIdSchema,
   role: roomRoleSchema.default("member"),
   statement: inviteStatementSchema,
+  serverCanRead: z
+    .literal(true)
+    .optional()
+    .describe("Required for an extension: the server holds its keys, so from then on the server can read the room"),
   ...withEpoch,
 });
 export const kickMemberSchema = z.strictObject({ endpoint: endpointIdSchema, ...withEpoch });

@@ -16,10 +16,14 @@ export const subjects = {
   inboxPattern: (inbox: string) => `_INBOX.${inbox}.>`,
   notice: (inbox: string) => `_INBOX.${inbox}.notice`,
   hubBeat: "h.beat",
+  /** Public events: for the hubs' account only. */
+  event: (community: string, topic: string) => `events.${community}.${topic}`,
+  eventsOf: (community: string) => `events.${community}.>`,
+  eventPattern: "events.*.>",
 } as const;
 
 /** Opaque names of streams: they are directory names on disk. */
-export const streams = { rooms: "R0", state: "S0", claims: "C0", objects: "B0" } as const;
+export const streams = { rooms: "R0", state: "S0", claims: "C0", objects: "B0", events: "E0" } as const;
 
 /** Headers of a republished message: the acknowledgement and gap check of a room. */
 export const echoHeaders = {

@@ -152,6 +152,8 @@ export async function openPackageWorld(options: WorldOptions = {}) {
   );
   const staging = join(dir.path, "staging");
   const log: { level: string; event: string }[] = [];
+  /** What the community was told, in order. */
+  const told: string[] = [];
   const shelf = createBundleShelf({ store, objects, clock });
   const limits = options.uploadLimits;
   const uploads = createUploads({ folder: staging, ...(limits === undefined ? {} : { limits }) });
@@ -179,6 +181,10 @@ export async function openPackageWorld(options: WorldOptions = {}) {
   const registry = createRegistry(common);
   const deps: InstallsDeps = {
     ...common,
+    commit: async (_community, writes, events) => {
+      await store.batch(writes);
+      told.push(...events.map(({ topic, extension }) => `${topic} ${extension}`));
+    },
     gate: gate.gate,
     fetcher: options.fetcher ?? createGuardedFetcher({ clock: Date }),
     vault,
@@ -191,7 +197,27 @@ export async function openPackageWorld(options: WorldOptions = {}) {
     (await raw.collection({ name, schema: z.record(z.string(), z.unknown()) }).list({ limit: 1_000 })).records;
 
   return {
-    ...{ dir, clock, store, raw, shelf, objects, uploads, trust, vault, kv, registry, installs, runner, log, seen, deps, altered, rowsOf },
+    ...{
+      dir,
+      clock,
+      store,
+      raw,
+      shelf,
+      objects,
+      uploads,
+      trust,
+      vault,
+      kv,
+      registry,
+      installs,
+      runner,
+      log,
+      told,
+      seen,
+      deps,
+      altered,
+      rowsOf,
+    },
     ...gate,
     objectKeys: keys,
     /** A second hub over the same state. */

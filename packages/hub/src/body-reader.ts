@@ -107,6 +107,11 @@ export async function* streamBody(request: IncomingMessage, response: ServerResp
   }
 }
 
+/** Is more of the body on its way than is drained? Then the connection ends with the answer, and the answer says so. */
+export function endsConnection(request: IncomingMessage): boolean {
+  return !request.complete && (declaredLength(request) ?? Number.POSITIVE_INFINITY) > drainMaxBytes;
+}
+
 /**
  * After an answer that did not read the whole body: takes the rest up to a bound, so that the client sees the answer, then closes.
  * A client still holding its body back is told by the answer itself.

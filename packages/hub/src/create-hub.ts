@@ -7,21 +7,34 @@
  */
 import { chmod, rm } from "node:fs/promises";
 import type { Bus } from "@althing/bus";
-import { AppError, buildOpenApi, isAppError, isLoopbackHost, type Config, type RouteName, type SignPub } from "@althing/contract";
+import {
+  AppError,
+  buildOpenApi,
+  hasCode,
+  isAppError,
+  isLoopbackHost,
+  peerListener,
+  type Config,
+  type RouteName,
+  type SignPub,
+} from "@althing/contract";
+import { hostOf, peerServerOptions, type PeerTls } from "@althing/extension/peer-tls";
 import type { ClaimStore, Store } from "@althing/store";
 import { createAuthenticate } from "./authenticate.ts";
 import { readBody } from "./body-reader.ts";
 import { createBusProxy } from "./bus-proxy.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-routes.ts";
+import { createEventStreams, type EventStreams, type EventStreamTimes } from "./event-stream.ts";
 import { addressOf } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
 import { publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
 import { createGatewayAnswer } from "./gateway-answer.ts";
-import { createHandlers, type Handler, type SignedRoute } from "./handlers.ts";
-import { createInternalAnswers } from "./internal-answers.ts";
+import { createHandlers, type SignedRoute } from "./handlers.ts";
+import type { Handler } from "./handlers/handler.ts";
+import { createInternalAnswers, createPeerAnswers, requireBootToken } from "./internal-answers.ts";
 import { createHealthPage, type HealthPage } from "./health.ts";
 import { createIdempotency, type Idempotency } from "./idempotency.ts";
-import { createListener, type Listener, type ListenerTimeouts } from "./listener.ts";
+import { createListener, type Listener, type ListenerOptions, type ListenerTimeouts } from "./listener.ts";
 import type { HubLog } from "./log.ts";
 import { createMetrics, type HubMetrics } from "./metrics.ts";
 import { createOrigins, originsOf } from "./origins.ts";
@@ -29,7 +42,7 @@ import { endWithProblem, toAppError, type Answer } from "./problem-answer.ts";
 import { createRateLimiter, defaultRateLimits, type RateLimiter, type RateLimits } from "./rate-limit.ts";
 import { createRequestIds } from "./request-id.ts";
 import { createPipeline, type Pipeline } from "./request-pipeline.ts";
-import { createRouter, type Router, type RouteRequest } from "./router.ts";
+import { createRouter, type Router, type RouteRequest, type RouterOptions } from "./router.ts";
 import { apiHeaders } from "./security-headers.ts";
 import { openStaticPage } from "./static-page.ts";
 import { parseStrictJson } from "./strict-json.ts";
@@ -47,10 +60,13 @@ export interface HubOptions {
   readonly pageFolder: string;
   /** Shared with the runner at each start of the node. */
   readonly runnerToken: string;
+  /** For runners on other machines; absent without `internal_tls_url`. */
+  readonly peerTls?: PeerTls | undefined;
   /** `<data>/run/hub.sock`. */
   readonly socketPath?: string;
   readonly rateLimits?: RateLimits;
   readonly timeouts?: Partial<ListenerTimeouts>;
+  readonly eventStreamTimes?: Partial<EventStreamTimes>;
   readonly checkAnswers?: boolean;
 }
 
@@ -69,6 +85,8 @@ export interface Hub {
   /** The first origin: what a person opens. */
   readonly url: string;
   readonly busConnections: () => number;
+  /** Open streams of events. */
+  readonly eventStreams: () => number;
   /** Gives the routes their state; the gate still decides whether they answer. */
   serve(state: HubState): void;
   /** Binds all listeners. @throws {up.port_in_use} */
@@ -86,6 +104,7 @@ interface Serving {
   readonly bus: Bus;
   readonly extensions: ExtensionPlane;
   readonly gateway: (incoming: RouteRequest) => Promise<Answer>;
+  readonly eventStreams: EventStreams;
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
@@ -121,6 +140,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     public: await routerOf((route) => route.class !== "internal", true),
     port: await routerOf((route) => portRoutes.has(route.name), false),
     socket: await routerOf((route) => route.class === "internal" || route.name === "health.get", false),
+    peers: await peerRouter({ page: () => undefined, gate, ids, log, metrics }, routes, config, () => current().extensions),
   };
   const upgrade: NonNullable<Parameters<typeof createListener>[0]["upgrade"]> = (request, socket, head) => {
     const id = ids.next();
@@ -139,7 +159,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       refuse(toAppError(error, id));
     }
   };
-  const listenerOf = (router: Router, more: { tls?: TlsFiles | undefined; upgrade?: typeof upgrade } = {}) =>
+  const listenerOf = (router: Router, more: { tls?: ListenerOptions["tls"]; upgrade?: typeof upgrade } = {}) =>
     createListener({
       router,
       ids,
@@ -148,18 +168,19 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       ...more,
     });
   const publicParts = { tls: options.tls, upgrade };
-  const listeners: { readonly listener: Listener; readonly bind: () => Promise<unknown> }[] = bindings(config, options.socketPath).map(
-    ({ kind, binding, optional }) => {
-      const listener = listenerOf(routers[kind], kind === "public" ? publicParts : {});
-      return { listener, bind: () => bind(listener, binding, optional) };
-    },
-  );
+  const peerParts = options.peerTls === undefined ? {} : { tls: peerServerOptions(options.peerTls) };
+  const listeners: { readonly listener: Listener; readonly bind: () => Promise<unknown> }[] = bindings(options).map((planned) => {
+    const { kind } = planned;
+    const listener = listenerOf(routers[kind], kind === "public" ? publicParts : kind === "peers" ? peerParts : {});
+    return { listener, bind: () => bind(listener, planned) };
+  });
 
   return {
     health,
     metrics,
     url: origins.list[0] ?? "",
     busConnections: () => proxy.connections,
+    eventStreams: () => serving?.eventStreams.size ?? 0,
     serve({ bus, store, claims, secretsKey, extensions }) {
       const idempotency = createIdempotency({
         store,
@@ -171,7 +192,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const authenticate = createAuthenticate({ origins, limiter, claims, findCaller, nowMs, auth: config.auth });
       const pipeline = createPipeline({ authenticate, idempotency, checkAnswers: options.checkAnswers ?? false });
       const gateway = createGatewayAnswer({ authenticate, gateway: extensions.gateway, relaxed: config.auth === "off" });
-      serving = { pipeline, handlers: createHandlers(bus, () => extensions), idempotency, bus, extensions, gateway };
+      const { events, eventReader } = extensions.community;
+      const eventStreams = createEventStreams({
+        ...{ events, reader: eventReader, store, findCaller },
+        checkServing: () => gate.check(),
+        onFailure: (err) => log.warn({ err }, "streams of events"),
+        ...(options.eventStreamTimes === undefined ? {} : { times: options.eventStreamTimes }),
+      });
+      const handlers = createHandlers(bus, () => extensions, eventStreams);
+      serving = { pipeline, handlers, idempotency, bus, extensions, gateway, eventStreams };
     },
     async listen() {
       for (const { bind } of listeners) await bind();
@@ -182,6 +211,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     },
     async close(drainMs) {
       proxy.close();
+      // They would run until they are cut, and the drain would wait for them.
+      serving?.eventStreams.close();
       await Promise.all(listeners.map(({ listener }) => listener.close(drainMs)));
       await Promise.all(Object.values(routers).map((router) => router.close()));
       metrics.close();
@@ -190,10 +221,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
 }
 
 interface PlannedBinding {
-  readonly kind: "public" | "port" | "socket";
+  readonly kind: "public" | "port" | "socket" | "peers";
   readonly binding: { readonly host: string; readonly port: number } | { readonly path: string };
   /** The address family may be missing on this machine. */
   readonly optional: boolean;
+  /** What changes its port, where that is not `--port`. */
+  readonly flag?: string;
 }
 
 /** What runners and Prometheus reach; the first admin is made on the socket only. */
@@ -205,14 +238,34 @@ const portRoutes: ReadonlySet<RouteName> = new Set([
   "internal.uiHash",
 ]);
 
+/** What runners on other machines reach, and nothing more. They are known by certificate, so no rate is laid on their addresses. */
+const peerRoutes = ["internal.broker", "internal.bundle", "internal.uiHash"] as const;
+const unlimited: RateLimiter = { take: () => 0, mayTry: () => 0, fail: () => undefined, size: 0 };
+
+function peerRouter(
+  parts: Pick<RouterOptions, "page" | "gate" | "ids" | "log" | "metrics">,
+  routes: readonly CompiledRoute[],
+  config: Config,
+  plane: () => ExtensionPlane,
+): Promise<Router> {
+  const answers = createPeerAnswers(plane, config.runner_base_url.map(hostOf));
+  const served = peerRoutes.flatMap((name) =>
+    routes.filter((route) => route.name === name).map((route) => ({ route, answer: answers[name] })),
+  );
+  return createRouter({ ...parts, routes: served, limiter: unlimited, behindProxy: false });
+}
+
 /** On loopback both families are taken: a browser may find `localhost` on either, and nobody else may sit on the other. */
-function bindings(config: Config, socketPath: string | undefined): PlannedBinding[] {
+function bindings({ config, socketPath, peerTls }: HubOptions): PlannedBinding[] {
   const host = config.host.replace(/^\[|\]$/g, "");
   const planned: PlannedBinding[] = [{ kind: "public", binding: { host, port: config.ports.hub }, optional: false }];
   if (host === "127.0.0.1" || host === "localhost")
     planned.push({ kind: "public", binding: { host: host === "localhost" ? "127.0.0.1" : "::1", port: config.ports.hub }, optional: true });
   if (host === "localhost") planned[0] = { kind: "public", binding: { host: "::1", port: config.ports.hub }, optional: true };
   planned.push({ kind: "port", binding: { host: "127.0.0.1", port: config.ports.internal }, optional: false });
+  const peers = peerListener(config);
+  if (peers !== undefined && peerTls !== undefined)
+    planned.push({ kind: "peers", binding: peers.binding, optional: false, flag: "--internal-tls-url" });
   if (socketPath !== undefined) planned.push({ kind: "socket", binding: { path: socketPath }, optional: false });
   return planned;
 }
@@ -220,7 +273,7 @@ function bindings(config: Config, socketPath: string | undefined): PlannedBindin
 /** `sockaddr_un` holds 108 bytes on Linux, 104 elsewhere, the final NUL among them. */
 const socketPathMaxBytes = 103;
 
-async function bind(listener: Listener, binding: PlannedBinding["binding"], optional: boolean): Promise<void> {
+async function bind(listener: Listener, { binding, optional, flag }: PlannedBinding): Promise<void> {
   if ("path" in binding) {
     if (Buffer.byteLength(binding.path) > socketPathMaxBytes) {
       throw new AppError("config.invalid", {
@@ -237,6 +290,7 @@ async function bind(listener: Listener, binding: PlannedBinding["binding"], opti
     await listener.listen(binding);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (hasCode(error, "up.port_in_use") && flag !== undefined) throw new AppError(error.code, { ...error.params, flag }, { cause: error });
     if (!optional || (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT")) throw error;
   }
   if ("path" in binding) await chmod(binding.path, 0o600);
@@ -261,7 +315,7 @@ function answersOf(options: HubOptions, health: HealthPage, metrics: HubMetrics,
   };
   const internal: Readonly<Partial<Record<RouteName, (incoming: RouteRequest) => Promise<Answer>>>> = createInternalAnswers(
     () => current().extensions,
-    options.runnerToken,
+    requireBootToken(options.runnerToken),
   );
   return (route: CompiledRoute) => {
     const answer = plain[route.name] ?? internal[route.name];

@@ -6,16 +6,27 @@
  * where it is read, so nothing that is stored can undo them.
  */
 import { readFile } from "node:fs/promises";
-import type { Bus, BusConnection, Caller } from "@althing/bus";
+import { createEventStream, type Bus, type BusConnection, type Caller } from "@althing/bus";
 import {
-  createAuthority,
-  createCommunities,
+  createCommunityPlane,
+  createEventProjection,
   createPluginPolicies,
   openCommunityCollections,
   type Communities,
+  type CommunityPlane,
+  type EventProjection,
   type PluginPolicies,
 } from "@althing/community";
-import { AppError, limits, type CommunityId, type Config, type InstancePluginPolicy } from "@althing/contract";
+import {
+  AppError,
+  installIdSchema,
+  limits,
+  peerListener,
+  type CommunityId,
+  type Config,
+  type EndpointId,
+  type InstancePluginPolicy,
+} from "@althing/contract";
 import {
   checkCron,
   checkPattern,
@@ -37,6 +48,7 @@ import {
   createUploads,
   dryRunPolicy,
   type Broker,
+  type BrokerNeighbours,
   type CommunityGate,
   type ExtensionLog,
   type GuestMetrics,
@@ -47,15 +59,27 @@ import {
   type RunnerClient,
   type TrustKeeper,
 } from "@althing/extension";
+import type { PeerTls } from "@althing/extension/peer-tls";
 import { intersectPatterns } from "@althing/policy";
 import { openSqliteStore, type Store } from "@althing/store";
 import { openBundleObjects } from "./bundle-objects.ts";
+import { createExtensionRooms, type ExtensionRooms } from "./extension-rooms.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { createHookHost } from "./hook-host.ts";
+import { createInstallCommit } from "./install-commit.ts";
+import { createJobHost, tellOfInstalls } from "./job-host.ts";
 import type { HubLog } from "./log.ts";
+import { within } from "./ticker.ts";
 import { openHubTracing, type TracedGateway } from "./tracing.ts";
 
+/** Time for running jobs to end at a stop. */
+const jobsEndMs = 5_000;
+
 export interface ExtensionPlane {
+  readonly community: CommunityPlane;
+  readonly projection: EventProjection;
   readonly communities: Communities;
+  readonly extensionRooms: ExtensionRooms;
   readonly policies: PluginPolicies;
   readonly trust: TrustKeeper;
   readonly registry: Registry;
@@ -80,6 +104,8 @@ export interface ExtensionPlaneOptions {
   readonly nowMs: () => number;
   readonly log: HubLog;
   readonly runnerToken: string;
+  /** Shown to runners on other machines. */
+  readonly peerTls?: PeerTls | undefined;
   /** Base of this node's runner; `undefined` while it is down. */
   readonly runnerUrl: () => string | undefined;
   readonly onInvocation: (seen: InvocationSeen) => void;
@@ -126,13 +152,29 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
     collections: openCommunityCollections(store),
     clock,
     limits,
-    patternFault,
+    // A private host is named in the operator's file, so a community may list it though its name is none of the public ones.
+    patternFault: (pattern: string) => (config.private_hosts.some(({ host }) => host === pattern) ? undefined : patternFault(pattern)),
+    platform: { platformMode: config.platform_mode, communityMode: config.community_mode, registration: config.registration },
     packagesOf: async (community: CommunityId) => (await installs.all(community)).length,
+    roomsOf: (community: CommunityId) => bus.rooms.countOf(community, limits.roomsPageMax),
     findUser: (caller: Caller, identity: Parameters<Bus["users"]["identity"]>[1]["identity"]) => bus.users.identity(caller, { identity }),
   };
-  const authority = createAuthority(communityDeps);
-  const communities = createCommunities(communityDeps, authority);
-  const policies = createPluginPolicies(communityDeps, authority, (policy) => withConfiguredCeilings(policy, config));
+  // The record is there; what is not in force yet is tried again by the bus.
+  const onMute = (community: CommunityId, endpoint: EndpointId) =>
+    void bus.refreshAccess(community, endpoint).catch(() => log("warn", "a mute is not in force on NATS yet", {}));
+  const hookHost = createHookHost({
+    ...{ members: communityDeps.collections.members, nowMs },
+    ...{ installs: () => installs, invoker: () => invoker, authority: () => authority },
+  });
+  const community = createCommunityPlane({
+    ...{ ...communityDeps, log, hookHost, onMute },
+    jobs: { node: config.node_name, host: createJobHost(() => ({ installs, gate, invoker, executions }), nowMs) },
+  });
+  await bus.joinCommunities(community.rooms);
+  const { authority, communities } = community;
+  const policies = createPluginPolicies({ ...communityDeps, events: community.events }, authority, (policy) =>
+    withConfiguredCeilings(policy, config),
+  );
   const gate: CommunityGate = {
     resolve: async (caller, ref) => (await authority.standing(caller, ref)).community.value.id,
     find: async (ref) => (await authority.find(ref))?.value.id,
@@ -146,9 +188,13 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
   };
 
   const fetcher = createGuardedFetcher({ clock, privateHosts: config.private_hosts });
+  // Runners on other machines know the hub by its certificate, and must never see the token of this one.
+  const remote = config.runner_base_url.map((url) => new URL(url).origin);
+  if (remote.length > 0 && options.peerTls === undefined)
+    throw new TypeError("runners on other machines without a certificate of this one");
   const runner = createRunnerClient({
-    baseUrls: () => (config.runner_base_url.length > 0 ? config.runner_base_url : [options.runnerUrl()].filter((url) => url !== undefined)),
-    token: options.runnerToken,
+    baseUrls: () => (remote.length > 0 ? remote : [options.runnerUrl()].filter((url) => url !== undefined)),
+    ...(remote.length > 0 ? { peers: options.peerTls } : { token: options.runnerToken }),
   });
   const objects = await openBundleObjects(config, folder, options.connection);
   const kv = createKvStore({ store, clock });
@@ -160,15 +206,31 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
   const shelf = createBundleShelf({ store, objects, clock, checkCron });
   const uploads = createUploads({ folder: folder.paths.uploads });
   const registry = createRegistry({ store, shelf, uploads, trust, runner, clock, log, checkCron });
-  const broker = createBroker({ kv, secrets: vault, communities: gate, neighbours: {}, log });
+  const neighbours: BrokerNeighbours = {
+    postToRoom: (scope, room, text) => extensionRooms.post(scope, room, text),
+    postponeJob: (scope, job, until) => community.jobs.postpone(scope, job, until),
+    emitEvent: (scope, topic, subject, data) => community.hooks.emit({ ...scope, topic, subject, data }),
+    getProposal: ({ community: id }, proposal) => community.proposals.forExtensions.get(id, proposal),
+    listProposals: ({ community: id }, after, limit) => community.proposals.forExtensions.list(id, after, limit),
+  };
+  const extensionRooms = createExtensionRooms({
+    ...{ store, guests: bus.guests, secretsKey: folder.keys.secretsKey, clock },
+    mayPost: async (id) =>
+      (await installs.all(id)).filter(({ granted }) => granted.capabilities.includes("rooms.post")).map(({ extension }) => extension),
+  });
+  const broker = createBroker({ kv, secrets: vault, communities: gate, neighbours, log });
   const installs = createInstalls({
     ...{ store, shelf, uploads, trust, runner, gate, fetcher, vault, clock, log, checkCron },
+    commit: createInstallCommit(community.events, community.hooks),
     purge: [
       // First: a guest that still runs must not write after the purge.
       (scope) => Promise.resolve(broker.revokeAll(scope)),
+      (scope) => extensionRooms.purge(scope),
       (scope) => kv.purge(scope),
       (scope) => vault.purge(scope),
       (scope, install) => executions.purge(scope.community, install),
+      (scope, install) => community.hooks.purge(scope.community, install),
+      (scope, install) => community.jobs.purge(scope.community, installIdSchema.parse(install)),
       (scope) => Promise.resolve(guestMetrics.forget(scope.community, scope.extension)),
     ],
     uiBase: publicBaseOf(config),
@@ -179,7 +241,7 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
     ...{ communities: gate, quotas, executions, broker, runner, metrics: guestMetrics, clock, log },
     checkRunnable: (install, policy) => installs.runnable(install, policy),
     quarantine: (install, reason, hint) => installs.quarantine(install.id, reason, hint),
-    brokerUrl: `http://127.0.0.1:${config.ports.internal}/internal/broker`,
+    brokerUrl: `${remote.length > 0 ? peerListener(config)?.url : `http://127.0.0.1:${config.ports.internal}`}/internal/broker`,
     gatewayTimeoutMs: config.ext_gateway_timeout_ms,
     onInvocation: options.onInvocation,
     trace: tracing?.invocation,
@@ -189,11 +251,23 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
     findActive: (community, extension) => installs.active(community, extension),
     invoker,
   });
+  community.erasers.push(async (id, endpoint) => {
+    await installs.erase(id, endpoint);
+    const handle = await bus.users.handleOf(endpoint);
+    if (handle !== undefined) await executions.erase(id, handle);
+  });
   await executions.closeLost();
   await installs.sweep();
+  // Last: they begin at once, and only `close` ends them.
+  community.hooks.start();
+  const projection = createEventProjection({
+    ...{ store, events: community.events, sink: createEventStream(options.connection.account) },
+    onFailure: (error) => log("warn", "events could not be published", { detail: error instanceof Error ? error.message : String(error) }),
+  });
 
   return {
-    ...{ communities, policies, trust, registry, installs, broker, runner, guestMetrics },
+    ...{ community, projection, communities, extensionRooms, policies, trust, registry, broker, runner, guestMetrics },
+    installs: tellOfInstalls(installs, (id) => community.jobs.look(id)),
     gateway: tracing === undefined ? gateway : { ...gateway, tracing },
     observed: createObserved({ gate, installs, executions, kv, quotas, clock }),
     async dryRun(caller, input) {
@@ -206,6 +280,10 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
       await installs.sweep();
     },
     async close() {
+      // What runs may end; what does not is lost, and said to be at the next start.
+      await within(jobsEndMs, community.stop());
+      await projection.close();
+      await community.hooks.close();
       fetcher.close();
       await runner.close();
       await objects.close();

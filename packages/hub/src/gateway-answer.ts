@@ -48,7 +48,9 @@ export function createGatewayAnswer({ authenticate, gateway, relaxed }: GatewayA
       says("signature-input") !== undefined || says("signature") !== undefined || (relaxed && says("althing-as") !== undefined);
     const authenticated: Authenticated | undefined = signed ? await authenticate(gatewayRoute, request, exchange) : undefined;
     const aborted = new AbortController();
-    response.once("close", () => aborted.abort());
+    response.once("close", () => {
+      if (!response.writableFinished) aborted.abort();
+    });
     const traceparent = span?.begin(authenticated === undefined ? undefined : traceparentIn(headers));
     const answer = await gateway.handle({
       method: request.method ?? "GET",

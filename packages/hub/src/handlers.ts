@@ -4,31 +4,20 @@
  * Invariant: one entry a signed route, nothing else: no checks, no shaping. Input is parsed, the caller authenticated, the instance permission decided; what
  * depends on a room is decided by the bus, where the room is read. A missing entry is a type error.
  */
-import type { Bus, Caller, Input } from "@althing/bus";
-import type { BlobHash, RouteName, RouteParsed, SignPub } from "@althing/contract";
+import type { Bus, Input } from "@althing/bus";
+import type { RouteName } from "@althing/contract";
+import type { EventStreams } from "./event-stream.ts";
 import type { ExtensionPlane } from "./extension-plane.ts";
+import { eventHandlers } from "./handlers/event-handlers.ts";
+import { inputOf, precondition, type Call, type Handler } from "./handlers/handler.ts";
+import { hookHandlers } from "./handlers/hook-handlers.ts";
+import { jobHandlers } from "./handlers/job-handlers.ts";
+import { membershipHandlers } from "./handlers/membership-handlers.ts";
+import { moderationHandlers } from "./handlers/moderation-handlers.ts";
+import { moduleHandlers } from "./handlers/module-handlers.ts";
+import { proposalHandlers } from "./handlers/proposal-handlers.ts";
+import { voteHandlers } from "./handlers/vote-handlers.ts";
 
-/** A streamed upload whose declared digest is part of the verified signature. */
-export interface Upload {
-  /** As sent; multipart bodies name their boundary here. */
-  readonly contentType: string;
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** sha-256 of Content-Digest, hexadecimal. */
-  readonly sha256: BlobHash;
-}
-
-export interface Call {
-  readonly signPub: SignPub;
-  /** @throws an internal error on routes that have no user yet */
-  readonly caller: () => Caller;
-  /** Parameters, query and body in one flat object. */
-  readonly input: unknown;
-  /** Revision named by If-Match. */
-  readonly ifMatch: number | undefined;
-  readonly upload: () => Upload;
-}
-
-export type Handler = (call: Call) => Promise<unknown>;
 export type SignedRoute = Exclude<RouteName, "health.get" | "openapi.get" | `internal.${string}`>;
 
 /** Routes that keep If-Match; elsewhere the header is refused, because a precondition that nobody checks is worse than none. */
@@ -41,16 +30,19 @@ export const conditionalRoutes: ReadonlySet<RouteName> = new Set([
   "instancePolicy.put",
   "packages.change",
   "packages.rollback",
+  "modules.change",
+  "announcements.change",
+  "communities.change",
+  "roles.change",
+  "roles.remove",
+  "proposals.edit",
+  "proposals.open",
+  "proposals.editComment",
 ]);
-
-/** Parameters, query and body of a route in one flat object, as its schemas made them. */
-type Flat<N extends RouteName> = Defined<RouteParsed<N>["params"]> & Defined<RouteParsed<N>["query"]> & Defined<RouteParsed<N>["body"]>;
-type Defined<T> = T extends undefined ? unknown : T;
 
 /** The routes of communities and packages. */
 function extensionHandlers(plane: () => ExtensionPlane) {
-  const as = <N extends RouteName>(call: Call) => call.input as Flat<N>;
-  const precondition = (call: Call) => (call.ifMatch === undefined ? {} : { ifMatch: call.ifMatch });
+  const as = inputOf;
   return {
     "communities.create": (c) => plane().communities.create(c.caller(), as<"communities.create">(c)),
     "communities.list": (c) => plane().communities.list(c.caller(), as<"communities.list">(c)),
@@ -90,11 +82,10 @@ function extensionHandlers(plane: () => ExtensionPlane) {
   } as const satisfies Partial<Record<SignedRoute, Handler>>;
 }
 
-export function createHandlers(bus: Bus, plane: () => ExtensionPlane): Readonly<Record<SignedRoute, Handler>> {
+export function createHandlers(bus: Bus, plane: () => ExtensionPlane, eventStreams: EventStreams): Readonly<Record<SignedRoute, Handler>> {
   const { users, sessions, rooms, blobs } = bus;
   /** The route's schema made this input, which the type system cannot see through the table. */
   const as = <N extends RouteName>(call: Call) => call.input as Input<N>;
-  const precondition = (call: Call) => (call.ifMatch === undefined ? {} : { ifMatch: call.ifMatch });
   const putBlob = (call: Call) => {
     const { sha256, bytes } = call.upload();
     return blobs.put(call.caller(), { ...as<"blobs.put">(call), hash: sha256, bytes });
@@ -113,6 +104,8 @@ export function createHandlers(bus: Bus, plane: () => ExtensionPlane): Readonly<
     "session.close": (c) => sessions.close(c.caller(), as<"session.close">(c)),
     "rooms.create": (c) => rooms.create(c.caller(), as<"rooms.create">(c)),
     "rooms.mine": (c) => rooms.mine(c.caller(), as<"rooms.mine">(c)),
+    "rooms.ofCommunity": (c) => rooms.ofCommunity(c.caller(), as<"rooms.ofCommunity">(c)),
+    "rooms.extensions": (c) => plane().extensionRooms.list(c.caller(), as<"rooms.extensions">(c)),
     "rooms.get": (c) => rooms.get(c.caller(), as<"rooms.get">(c)),
     "rooms.delete": (c) => rooms.delete(c.caller(), as<"rooms.delete">(c)),
     "rooms.members": (c) => rooms.members(c.caller(), as<"rooms.members">(c)),
@@ -129,5 +122,13 @@ export function createHandlers(bus: Bus, plane: () => ExtensionPlane): Readonly<
     "blobs.put": (c) => putBlob(c),
     "blobs.get": (c) => blobs.get(c.caller(), as<"blobs.get">(c)),
     ...extensionHandlers(plane),
+    ...eventHandlers(() => plane().community, eventStreams),
+    ...hookHandlers(() => plane().community),
+    ...jobHandlers(() => plane().community),
+    ...membershipHandlers(() => plane().community),
+    ...moderationHandlers(() => plane().community),
+    ...moduleHandlers(() => plane().community),
+    ...proposalHandlers(() => plane().community),
+    ...voteHandlers(() => plane().community),
   };
 }

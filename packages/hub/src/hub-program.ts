@@ -10,6 +10,7 @@ import {
   isAppError,
   AppError,
   limits,
+  peerListener,
   resolveConfig,
   settings,
   toHubSchema,
@@ -17,6 +18,7 @@ import {
   type FromHub,
   type ToHub,
 } from "@althing/contract";
+import { readPeerTls, type PeerTls } from "@althing/extension/peer-tls";
 import { z } from "zod";
 import { createHub, type Hub } from "./create-hub.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
@@ -26,6 +28,7 @@ import { createLog, type HubLog } from "./log.ts";
 import { natsFiles, writeNatsFiles } from "./nats-files.ts";
 import { originsOf } from "./origins.ts";
 import { openState, type OpenState } from "./open-state.ts";
+import { startTicker, tickIntervalMs, within, type Ticker } from "./ticker.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 /** Time for running requests to end at a stop. */
@@ -57,6 +60,7 @@ interface Prepared {
   readonly hub: Hub;
   readonly log: HubLog;
   readonly runnerToken: string;
+  readonly peerTls: PeerTls | undefined;
 }
 
 /** Settings as the supervisor resolved them, checked again: a process trusts no message. */
@@ -80,6 +84,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   let closings = 0;
   let beat: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
+  let ticker: Ticker | undefined;
   let log = options.log ?? createLog({ level: "info", node: "starting" });
 
   const shut = (reason: string) => {
@@ -135,6 +140,12 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       options.send({ type: "ready", url: prepared.hub.url, ...(adminLink === undefined ? {} : { adminLink }) });
       log.info({ nats: opened.connection.serverVersion }, "ready");
       sweeper = setInterval(sweep, sweepIntervalMs);
+      ticker = startTicker({
+        intervalMs: tickIntervalMs,
+        mayRun: () => gate.state === "open",
+        work: async () => extensions?.community.tick(),
+        onFailure: (err) => log.warn({ err }, "a tick failed"),
+      });
     },
     runner: ({ url, isolation }) => {
       runner = { url, isolation };
@@ -147,6 +158,8 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   async function prepare(config: Config, runnerToken: string): Promise<Prepared> {
     const ownLog = options.log ?? createLog({ level: config.log_level, node: config.node_name });
     const tls = await readTlsFiles(config);
+    const peers = peerListener(config);
+    const peerTls = peers === undefined ? undefined : await readPeerTls({ ...peers.files, name: peers.name }, options.nowMs());
     const folder = await openDataFolder(config.data, config.store);
     try {
       await writeNatsFiles(config, folder);
@@ -158,11 +171,11 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
         nowMs: options.nowMs,
         tls,
         pageFolder: options.pageFolder,
-        runnerToken,
+        ...{ runnerToken, peerTls },
         socketPath: folder.paths.socket,
       });
       await hub.listen();
-      return { config, folder, hub, log: ownLog, runnerToken };
+      return { config, folder, hub, log: ownLog, runnerToken, peerTls };
     } catch (error) {
       folder.close();
       throw error;
@@ -179,17 +192,17 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   }
 
   function openExtensions(
-    { config, folder, hub, log: ownLog, runnerToken }: Prepared,
+    { config, folder, hub, log: ownLog, runnerToken, peerTls }: Prepared,
     { bus, connection, store }: OpenState,
   ): Promise<ExtensionPlane> {
     return openExtensionPlane({
-      ...{ config, folder, bus, connection, store, nowMs: options.nowMs, log: ownLog, runnerToken },
+      ...{ config, folder, bus, connection, store, nowMs: options.nowMs, log: ownLog, runnerToken, peerTls },
       runnerUrl: () => runner.url,
       onInvocation: (seen) => hub.metrics.observeInvocation(seen),
     });
   }
 
-  function giveState({ hub, folder }: Prepared, state: OpenState, plane: ExtensionPlane): void {
+  function giveState({ config, hub, folder }: Prepared, state: OpenState, plane: ExtensionPlane): void {
     const { bus, connection } = state;
     hub.serve({ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey, extensions: plane });
     hub.health.setSources({
@@ -198,7 +211,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       fsync: state.fsync,
       natsConnected: () => connection.connected(),
       claimable: () => bus.users.claimable(),
-      sandbox: () => runner.isolation,
+      sandbox: () => (config.runner_base_url.length > 0 ? plane.runner.isolation() : runner.isolation),
       signing: async () => (await plane.trust.list()).anchors.length > 0,
     });
     hub.metrics.setSources({
@@ -259,6 +272,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   async function shutDown(code: number): Promise<void> {
     gate.stop();
     clearInterval(sweeper);
+    await within(drainMs, ticker?.stop());
     await settled(prepared?.hub.close(drainMs), log);
     await settled(extensions?.close(), log);
     await settled(opened?.close(), log);

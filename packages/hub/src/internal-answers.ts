@@ -1,11 +1,13 @@
 /**
- * What runners ask of the hub on its internal listener: bundles, whether pages may be served, and host calls of running invocations.
+ * What runners ask of the hub on its internal listeners: bundles, whether pages may be served, and host calls of running invocations.
  *
- * Invariant: bundles and pages need the boot token that only the supervisor's processes know; a host call needs the token of its own invocation,
- * which decides whose data it touches. Comparison takes the same time for every wrong token.
+ * Invariant: on loopback bundles and pages need the boot token that only the supervisor's processes know; from other machines everything needs the
+ * certificate of a runner that the configuration names. A host call needs the token of its own invocation on both, which decides whose data it
+ * touches. Comparison takes the same time for every wrong token.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AppError, brokerRequestSchema, contentHashSchema, extensionIdSchema, faultsOf } from "@althing/contract";
+import { createPeerGate } from "@althing/extension/peer-tls";
 import { readBody } from "./body-reader.ts";
 import { headerOf } from "./exchange.ts";
 import type { ExtensionPlane } from "./extension-plane.ts";
@@ -24,20 +26,39 @@ function bearerOf({ exchange }: RouteRequest): string {
   return /^Bearer ([A-Za-z0-9_-]{1,128})$/.exec(headerOf(exchange.headers, "authorization") ?? "")?.[1] ?? "";
 }
 
+/** Of the runner that was started with this hub. */
+export function requireBootToken(runnerToken: string): (incoming: RouteRequest) => void {
+  const expected = digestOf(runnerToken);
+  return (incoming) => {
+    if (!timingSafeEqual(digestOf(bearerOf(incoming)), expected)) throw new AppError("runner.token_invalid");
+  };
+}
+
+/** For runners on other machines: each answer needs the certificate of one of these hosts. */
+export function createPeerAnswers(plane: () => ExtensionPlane, hosts: readonly string[]): ReturnType<typeof createInternalAnswers> {
+  const gate = createPeerGate({ hosts, nowMs: Date.now });
+  const check = ({ request }: RouteRequest): void => gate(request.socket);
+  const answers = createInternalAnswers(plane, check);
+  return {
+    ...answers,
+    "internal.broker": async (incoming) => {
+      check(incoming);
+      return answers["internal.broker"](incoming);
+    },
+  };
+}
+
 export type InternalRoute = "internal.broker" | "internal.bundle" | "internal.uiHash";
 
 export function createInternalAnswers(
   plane: () => ExtensionPlane,
-  runnerToken: string,
+  checkRunner: (incoming: RouteRequest) => void,
 ): Readonly<Record<InternalRoute, (incoming: RouteRequest) => Promise<Answer>>> {
   const json = (value: unknown): Answer => ({
     status: 200,
     headers: { ...apiHeaders, "content-type": "application/json" },
     body: JSON.stringify(value),
   });
-  const checkRunner = (incoming: RouteRequest): void => {
-    if (!timingSafeEqual(digestOf(bearerOf(incoming)), digestOf(runnerToken))) throw new AppError("runner.token_invalid");
-  };
   const paramOf = ({ params }: RouteRequest, name: string): unknown => Object.entries(params ?? {}).find(([key]) => key === name)?.[1];
   return {
     "internal.broker": async (incoming) => {

@@ -1,7 +1,7 @@
 /**
  * One HTTP listener: a port or a socket, its limits and time-outs, and what happens below HTTP.
  *
- * Invariant: no client can hold a connection without sending: heads within 10 s, whole requests within 120 s, idle ones 65 s, a bounded number an
+ * Invariant: no client can hold a connection without sending: handshakes and heads within 10 s, whole requests within 120 s, idle ones 65 s, a bounded number an
  * address. What Node's parser refuses is answered with a problem document, unless an answer to that very request was already given:
  * a second one could be taken for the answer to the next.
  */
@@ -64,8 +64,7 @@ export function createListener(options: ListenerOptions): Listener {
       ? {}
       : { shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket" }),
   };
-  const server: Server =
-    options.tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...options.tls, minVersion: "TLSv1.3" });
+  const server: Server = options.tls === undefined ? createServer(settings) : createSecureServer(settings, options.tls, timeouts.headersMs);
   server.maxConnections = connectionsMax;
   // The head is bounded in bytes; a bound on the number would silently drop headers instead of refusing them.
   server.maxHeadersCount = 0;
@@ -83,6 +82,13 @@ export function createListener(options: ListenerOptions): Listener {
     listen: (binding) => listen(server, binding),
     close: (drainMs) => close(server, drainMs),
   };
+}
+
+function createSecureServer(settings: ServerOptions, tls: TlsFiles, handshakeTimeout: number): Server {
+  const server = createTlsServer({ ...settings, handshakeTimeout, ...tls, minVersion: "TLSv1.3" });
+  // Nothing can be written before the handshake is over, so a refusal in words would hold the connection for ever.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  return server;
 }
 
 function refuseConnection(options: ListenerOptions, error: Error & { code?: string }, socket: Socket): void {

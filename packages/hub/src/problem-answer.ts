@@ -5,7 +5,7 @@
  * serves connections on which no request could be parsed, so even a broken request gets a problem document.
  */
 import type { Duplex } from "node:stream";
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES, type ServerResponse } from "node:http";
 import { AppError, isAppError, toProblem } from "@althing/contract";
 import { isGatewayHead } from "./gateway-target.ts";
 import { apiHeaders } from "./security-headers.ts";
@@ -14,6 +14,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+  /** In place of the body: goes on writing after the head was sent, and ends the response itself. */
+  readonly live?: (response: ServerResponse, requestId: string) => void;
 }
 
 const problemHeaders = { ...apiHeaders, "content-type": "application/problem+json" };

@@ -265,6 +265,20 @@ describe("Idempotency-Key", () => {
     for (const answer of answers) expect([201, 409]).toContain(answer.status);
   });
 
+  test("holds for uploads: other bytes under the key are refused, the same get the first answer", async () => {
+    const put = (body: Uint8Array) =>
+      callAs(served, admin, {
+        method: "POST",
+        path: "/api/blobs",
+        body,
+        headers: { "content-type": "application/octet-stream", "idempotency-key": "upload-once" },
+      });
+    const first = await put(new Uint8Array([1, 2, 3]));
+    expect(first.status).toBe(201);
+    expect((await put(new Uint8Array([1, 2, 3]))).text).toBe(first.text);
+    expect((await put(new Uint8Array([3, 2, 1]))).code).toBe("request.idempotency_mismatch");
+  });
+
   test("is not remembered for a refused request", async () => {
     const body = { signPub: (await newIdentity()).signPub, handle: "root" };
     const headers = { "idempotency-key": "refused-first" };
@@ -344,4 +358,11 @@ test("every answer carries an id of the hub's own and the security headers; the 
   ]) {
     expect(log).not.toContain(secret);
   }
+});
+
+test("an answer that leaves much of the body unread says that the connection ends", async () => {
+  const oversized = { method: "POST", path: "/api/invitations", body: new Uint8Array(2 * 1024 * 1024) };
+  const answer = await callAs(served, admin, oversized);
+  expect([answer.code, answer.headers.get("connection")]).toEqual(["request.too_large", "close"]);
+  expect((await callAs(served, admin, me)).headers.get("connection")).not.toBe("close");
 });

@@ -13,8 +13,10 @@ import { authorizeInstance } from "@althing/policy";
 import type { Authenticate, Authenticated } from "./authenticate.ts";
 import { readBody, streamBody } from "./body-reader.ts";
 import { parseQuery, type CompiledRoute } from "./compiled-routes.ts";
+import { isLiveAnswer } from "./event-stream.ts";
 import { headerOf, type Exchange } from "./exchange.ts";
-import { conditionalRoutes, type Call, type Handler, type Upload } from "./handlers.ts";
+import { conditionalRoutes } from "./handlers.ts";
+import type { Call, Handler, Upload } from "./handlers/handler.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import { printable } from "./origins.ts";
 import type { Answer } from "./problem-answer.ts";
@@ -41,6 +43,21 @@ const jsonHeaders = { ...apiHeaders, "content-type": "application/json" };
 const emptyBytes = new Uint8Array();
 
 export function createPipeline(options: PipelineOptions): Pipeline {
+  /** Under an Idempotency-Key a repetition gets the first answer. An upload is known by its signed digest, so its bytes need not come again. */
+  async function once(
+    route: CompiledRoute,
+    { request, exchange }: PipelineRequest,
+    { signPub }: Authenticated,
+    bodySha256: Uint8Array | undefined,
+    act: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const key = route.changes ? headerOf(exchange.headers, "idempotency-key") : undefined;
+    if (key === undefined || bodySha256 === undefined) return act();
+    return options.idempotency.run({ signPub, key, method: route.method, target: request.url ?? "", bodySha256 }, async () =>
+      storable(await act()),
+    );
+  }
+
   return async (route, handler, incoming) => {
     const { request, exchange } = incoming;
     const authenticated = await options.authenticate(route, request, exchange);
@@ -51,27 +68,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const input = prepare(route, incoming, undefined);
       authorize(route, authenticated);
       await authenticated.claimNonce();
-      return answerOf(route, await handler(callOf(authenticated, input, ifMatch, () => uploadOf(route, incoming, authenticated))), options);
+      const call = callOf(authenticated, exchange, input, ifMatch, () => uploadOf(route, incoming, authenticated));
+      return once(route, incoming, authenticated, fingerprintOf(route, authenticated), async () =>
+        answerOf(route, await handler(call), options),
+      );
     }
     const body =
       authenticated.digest === undefined ? await unsignedBody(route, incoming) : await signedBody(route, incoming, authenticated.digest);
     await authenticated.claimNonce();
     const input = prepare(route, incoming, body);
     authorize(route, authenticated);
-    const call = callOf(authenticated, input, ifMatch, noUpload);
-    const key = route.changes ? headerOf(exchange.headers, "idempotency-key") : undefined;
-    if (key === undefined) return answerOf(route, await handler(call), options);
-    return options.idempotency.run(
-      {
-        signPub: authenticated.signPub,
-        key,
-        method: route.method,
-        target: request.url ?? "",
-        bodySha256: hash("sha256", body ?? emptyBytes, "buffer"),
-      },
-      async () => storable(answerOf(route, await handler(call), options)),
+    const call = callOf(authenticated, exchange, input, ifMatch, noUpload);
+    return once(route, incoming, authenticated, hash("sha256", body ?? emptyBytes, "buffer"), async () =>
+      answerOf(route, await handler(call), options),
     );
   };
+}
+
+/**
+ * What tells one upload from another. Two encodings of one form differ (by their boundary), so packages have none: they are known by their content, and the
+ * same one again changes nothing.
+ */
+function fingerprintOf(route: CompiledRoute, { digest }: Authenticated): Uint8Array | undefined {
+  if (route.rawBody === "multipart/form-data") return undefined;
+  return digest?.find(({ algorithm }) => algorithm === "sha-256")?.digest;
 }
 
 /**
@@ -154,8 +174,15 @@ function authorize(route: CompiledRoute, { caller }: Authenticated): void {
   if (!decision.allowed) throw new AppError("auth.forbidden", { permission: route.instancePermission, who: decision.who });
 }
 
-function callOf(authenticated: Authenticated, input: unknown, ifMatch: number | undefined, upload: () => Upload): Call {
+function callOf(
+  authenticated: Authenticated,
+  { headers }: Exchange,
+  input: unknown,
+  ifMatch: number | undefined,
+  upload: () => Upload,
+): Call {
   return {
+    lastEventId: headerOf(headers, "last-event-id"),
     signPub: authenticated.signPub,
     input,
     ifMatch,
@@ -203,6 +230,14 @@ function uploadOf(route: CompiledRoute, { request, response }: PipelineRequest, 
 
 function answerOf(route: CompiledRoute, result: unknown, options: PipelineOptions): Answer {
   if (route.rawResponse !== undefined) {
+    // A proxy in front must hand on what comes as it comes.
+    if (isLiveAnswer(result))
+      return {
+        status: route.status,
+        headers: { ...apiHeaders, "content-type": route.rawResponse, "x-accel-buffering": "no" },
+        body: "",
+        live: result.live,
+      };
     if (!(result instanceof Uint8Array)) throw new TypeError(`${route.name} did not answer with bytes`);
     return { status: route.status, headers: { ...apiHeaders, "content-type": route.rawResponse }, body: result };
   }

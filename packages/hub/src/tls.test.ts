@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod } from "node:fs/promises";
 import { request } from "node:https";
+import { connect } from "node:net";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -78,5 +79,24 @@ test("the listener speaks TLS 1.3 with it", async () => {
     call.on("error", reject).end();
   });
   expect(protocol).toBe("TLSv1.3");
+  await listener.close(100);
+});
+
+test("half a handshake holds no connection", async () => {
+  await using dir = await tempDir();
+  const files = await makeCertificate(dir.path);
+  const router = { handle: () => undefined, exchangeOn: () => undefined, close: () => Promise.resolve() };
+  const tls = await readTlsFiles(files);
+  const listener = createListener({ router, ids: createRequestIds(), tls, timeouts: { headersMs: 100, checkMs: 50 } });
+  const port = await listener.listen({ host: "127.0.0.1", port: 0 });
+  for (const sent of ["\x16\x03\x01", "", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"]) {
+    const socket = connect(port, "127.0.0.1", () => socket.write(sent));
+    await new Promise((resolve) =>
+      socket
+        .once("close", resolve)
+        .on("error", () => undefined)
+        .resume(),
+    );
+  }
   await listener.close(100);
 });

@@ -7,15 +7,16 @@ import type { ClaimStore } from "@althing/store";
 import { identityFromPhrase, newRecoveryPhrase, signRequest, type Identity } from "@althing/crypto";
 import { tempDir } from "@althing/testkit";
 import type { Config } from "@althing/contract";
-import { createHub, type Hub } from "../src/create-hub.ts";
+import { createHub, type Hub, type HubOptions } from "../src/create-hub.ts";
 import { openDataFolder, type DataFolder } from "../src/data-folder.ts";
-import { openExtensionPlane } from "../src/extension-plane.ts";
+import { openExtensionPlane, type ExtensionPlane } from "../src/extension-plane.ts";
 import { createGate, type Gate } from "../src/gate.ts";
 import type { ListenerTimeouts } from "../src/listener.ts";
 import { createLog } from "../src/log.ts";
 import { writeNatsFiles } from "../src/nats-files.ts";
 import { openState, type OpenState } from "../src/open-state.ts";
 import type { RateLimits } from "../src/rate-limit.ts";
+import { startTicker, tickIntervalMs } from "../src/ticker.ts";
 import { endProcess, startNatsServer, testConfig } from "./hub-process.ts";
 
 export interface ServedHub {
@@ -25,6 +26,7 @@ export interface ServedHub {
   readonly gate: Gate;
   readonly state: OpenState;
   readonly folder: DataFolder;
+  readonly extensions: ExtensionPlane;
   readonly admin: Identity;
   log(): string;
   /** Milliseconds added to the clock. */
@@ -40,6 +42,7 @@ export interface ServeOptions {
   readonly flags?: Record<string, unknown>;
   readonly rateLimits?: RateLimits;
   readonly timeouts?: Partial<ListenerTimeouts>;
+  readonly eventStreamTimes?: HubOptions["eventStreamTimes"];
   readonly pageFolder?: string;
 }
 
@@ -90,6 +93,7 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     checkAnswers: true,
     rateLimits: options.rateLimits ?? looseRates,
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+    ...(options.eventStreamTimes === undefined ? {} : { eventStreamTimes: options.eventStreamTimes }),
   });
   const claims: ClaimStore = {
     claim: (key, expiresAtMs) => (steer.claimsFail ? Promise.reject(new Error("the disk is gone")) : state.claims.claim(key, expiresAtMs)),
@@ -112,6 +116,12 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
   });
   await hub.listen();
   gate.open();
+  const ticker = startTicker({
+    intervalMs: tickIntervalMs,
+    mayRun: () => gate.state === "open",
+    work: () => extensions.community.tick(),
+    onFailure: (err) => log.warn({ err }, "a tick failed"),
+  });
   const admin = await newIdentity();
   await state.bus.users.bootstrap({ signPub: admin.signPub, handle: "root", keys: admin.card } as Parameters<
     typeof state.bus.users.bootstrap
@@ -123,10 +133,12 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     gate,
     state,
     folder,
+    extensions,
     admin,
     log: () => text,
     async [Symbol.asyncDispose]() {
       gate.stop();
+      await ticker.stop();
       await hub.close(500);
       await extensions.close();
       await state.close();

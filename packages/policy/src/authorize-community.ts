@@ -16,10 +16,13 @@ const under = (...prefixes: readonly string[]) => all.filter((name) => prefixes.
 const reads: readonly CommunityPermission[] = ["plugins.read", "events.read"];
 const part: readonly CommunityPermission[] = ["proposals.create", "votes.cast", "delegations.manage", "rooms.create", "events.read"];
 
+/** What owners hold, whatever is stored: as nobody grants what they lack, a permission that no owner held could never be given to anybody again. */
+export const ownerPermissions: readonly string[] = [...all, anyExtensionPermission];
+
 /** What the built-in roles hold when a community is founded. */
 export const defaultRolePermissions: Readonly<Record<CommunityRole, readonly string[]>> = {
-  owner: [...all, anyExtensionPermission],
-  admin: [...all, anyExtensionPermission],
+  owner: ownerPermissions,
+  admin: ownerPermissions,
   moderator: [
     ...new Set([...under("plugins.", "moderation.", "rooms."), "members.invite" as const, "audit.read" as const, ...part, ...reads]),
   ],
@@ -38,7 +41,11 @@ export function authorizeCommunity(held: ReadonlySet<string>, permission: Commun
   return { allowed: false, reason: `none of your roles holds ${permission}`, who };
 }
 
-/** The first permission of `role` that the giver does not hold: nobody grants what it lacks. */
-export function beyondOwn(held: ReadonlySet<string>, rolePermissions: readonly string[]): string | undefined {
-  return rolePermissions.find((permission) => !held.has(permission));
+/** The first of `permissions` that the giver does not hold: nobody grants what it lacks. `ext.*` covers what is below it, and only itself covers it. */
+export function beyondOwn(held: ReadonlySet<string>, permissions: Iterable<string>): string | undefined {
+  for (const permission of permissions) {
+    const isHeld = held.has(permission) || (permission.startsWith("ext.") && held.has(anyExtensionPermission));
+    if (!isHeld) return permission;
+  }
+  return undefined;
 }

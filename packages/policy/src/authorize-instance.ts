@@ -4,7 +4,7 @@
  * Invariant: default deny; a permission that is not in the table, a role that is not listed and any status but `active` are refused. One table
  * is the whole policy, so that a reader sees it at once and the tests walk it cell by cell.
  */
-import type { InstancePermission, InstanceRole, User } from "@althing/contract";
+import type { InstancePermission, InstanceRole, PlatformMode, User } from "@althing/contract";
 import type { Decision } from "./decision.ts";
 
 interface Rule {
@@ -22,7 +22,8 @@ export const instanceRules: Readonly<Record<InstancePermission, Rule>> = {
   "rooms.create": { roles: everyUser, reason: "every active user creates rooms" },
   "rooms.use": { roles: everyUser, reason: "every active user uses the rooms they are in" },
   "blobs.put": { roles: everyUser, reason: "every active user stores blobs within the quota" },
-  "communities.create": { roles: admins, reason: "admins of the instance found communities" },
+  "communities.create": { roles: everyUser, reason: "who founds communities depends on the instance's platform mode" },
+  "communities.manage": { roles: admins, reason: "admins of the instance decide who may found a community" },
   "communities.use": { roles: everyUser, reason: "every active user uses the communities they are in" },
   "registry.publish": { roles: everyUser, reason: "every active user publishes packages signed by a trusted signer" },
   "registry.manage": { roles: admins, reason: "admins of the instance run its registry" },
@@ -40,3 +41,24 @@ export function authorizeInstance(role: InstanceRole, status: User["status"], pe
   const rule = instanceRules[permission];
   return { allowed: rule.roles.includes(role), reason: rule.reason, who };
 }
+
+/** What somebody may do who wants a community, on an instance of this mode. */
+export type Founding = Decision & { readonly onRequest: boolean };
+
+/** Admins found communities in every mode; others ask, do it themselves, or neither. */
+export function authorizeFounding(role: InstanceRole, mode: PlatformMode): Founding {
+  if (authorizeInstance(role, "active", "communities.manage").allowed)
+    return { allowed: true, onRequest: false, reason: "admins of the instance found communities", who };
+  return {
+    allowed: mode === "open",
+    onRequest: mode === "approval",
+    reason: foundingReasons[mode],
+    who,
+  };
+}
+
+const foundingReasons: Readonly<Record<PlatformMode, string>> = {
+  admin_only: "only admins of the instance found communities",
+  approval: "admins of the instance approve communities",
+  open: "every active user founds communities",
+};

@@ -57,31 +57,27 @@ export interface PolicyRefusal {
   readonly params: Readonly<Record<string, string>>;
 }
 
-interface Chosen<T> {
-  readonly value: T;
-  readonly reason: PolicyReason;
-}
+// One object a cause, not one a call: what is asked for at every call of an extension is made of few allocations (bench/communities.ts).
+const ofProduct: PolicyReason = Object.freeze({ level: "product", text: "the product's default", who: communityWho });
+const ofDefault: PolicyReason = Object.freeze({ level: "instance_default", text: "the instance's default", who: communityWho });
+const ofLock: PolicyReason = Object.freeze({ level: "instance_lock", text: "the instance locks it", who: instanceWho });
+const ofCommunity: PolicyReason = Object.freeze({ level: "community", text: "the community set it", who: communityWho });
 
-function choose<T>(product: T, fallback: T | undefined, own: T | undefined, isLocked: boolean): Chosen<T> {
-  const base: Chosen<T> =
-    fallback === undefined
-      ? { value: product, reason: { level: "product", text: "the product's default", who: communityWho } }
-      : { value: fallback, reason: { level: "instance_default", text: "the instance's default", who: communityWho } };
-  if (isLocked) return { value: base.value, reason: { level: "instance_lock", text: "the instance locks it", who: instanceWho } };
-  return own === undefined ? base : { value: own, reason: { level: "community", text: "the community set it", who: communityWho } };
+const choose = <T>(product: T, fallback: T | undefined, own: T | undefined, isLocked: boolean): T =>
+  (isLocked ? undefined : own) ?? fallback ?? product;
+
+function reasonOf(fallback: unknown, own: unknown, isLocked: boolean): PolicyReason {
+  if (isLocked) return ofLock;
+  if (own !== undefined) return ofCommunity;
+  return fallback === undefined ? ofProduct : ofDefault;
 }
 
 const cut = (text: string): PolicyReason => ({ level: "instance_ceiling", text, who: instanceWho });
 
 /** Is the pattern inside one of the patterns? `*.a.example` covers `x.a.example` and `*.b.a.example`. */
 export function coversPattern(patterns: readonly string[], pattern: string): boolean {
-  return patterns.some(
-    (outer) =>
-      outer === pattern ||
-      (outer.startsWith("*.") &&
-        (pattern.startsWith("*.") ? pattern.slice(1) : `.${pattern}`).endsWith(outer.slice(1)) &&
-        pattern !== outer.slice(2)),
-  );
+  for (const outer of patterns) if (outer === pattern || (outer.startsWith("*.") && pattern.endsWith(outer.slice(1)))) return true;
+  return false;
 }
 
 /** Patterns that lie in both lists: the narrower of each pair. */
@@ -96,22 +92,30 @@ function within(value: readonly string[], ceiling: readonly string[] | undefined
   return { value: kept, isCut: value.some((pattern) => !kept.includes(pattern)) };
 }
 
+const limitKeys = pluginLimitsSchema.keyof().options.map((key) => ({ key, name: `limits.${key}` }));
+
+/** In the order in which faults are told of. */
+const allOfProduct: Readonly<Record<string, PolicyReason>> = Object.fromEntries(
+  ["trust", "installSources", "outboundHttp", "trustedPublishers", "registryAllowlist", "backgroundJobs", "publicEndpoints"]
+    .concat(limitKeys.map(({ name }) => name))
+    .map((name) => [name, ofProduct]),
+);
+
 function limitsOf(instance: InstancePluginPolicy, community: PluginPolicyChange, reasons: Record<string, PolicyReason>): PluginLimits {
   const isLocked = instance.locks.includes("limits");
-  const result: Record<string, number> = {};
-  for (const key of Object.keys(productPolicy.limits) as (keyof PluginLimits)[]) {
+  const defaults = instance.defaults.limits;
+  const own = community.limits;
+  const ceilings = instance.ceilings.limits;
+  const result = { ...productPolicy.limits };
+  for (const { key, name } of limitKeys) {
     const product = productPolicy.limits[key];
-    const base = instance.defaults.limits?.[key];
-    let { value, reason } = choose(product, base, community.limits?.[key], isLocked);
-    const ceiling = instance.ceilings.limits?.[key] ?? Math.max(base ?? 0, product);
-    if (value > ceiling) {
-      value = ceiling;
-      reason = cut(`the instance allows at most ${ceiling}`);
-    }
-    result[key] = value;
-    reasons[`limits.${key}`] = reason;
+    const base = defaults?.[key];
+    const value = choose(product, base, own?.[key], isLocked);
+    const ceiling = ceilings?.[key] ?? Math.max(base ?? 0, product);
+    result[key] = Math.min(value, ceiling);
+    reasons[name] = value > ceiling ? cut(`the instance allows at most ${ceiling}`) : reasonOf(base, own?.[key], isLocked);
   }
-  return pluginLimitsSchema.parse(result);
+  return result;
 }
 
 /**
@@ -120,38 +124,35 @@ function limitsOf(instance: InstancePluginPolicy, community: PluginPolicyChange,
  * effectivePolicy({ defaults: {}, ceilings: {}, locks: [] }, { backgroundJobs: true }).values.backgroundJobs; // true
  */
 export function effectivePolicy(instance: InstancePluginPolicy, community: PluginPolicyChange): EffectivePolicy {
-  const reasons: Record<string, PolicyReason> = {};
-  const { ceilings } = instance;
-  const take = <T>(key: PluginPolicyKey, product: T, read: (policy: PluginPolicyChange) => T | undefined): T => {
-    const chosen = choose(product, read(instance.defaults), read(community), instance.locks.includes(key));
-    reasons[key] = chosen.reason;
-    return chosen.value;
+  const reasons: Record<string, PolicyReason> = { ...allOfProduct };
+  const { ceilings, defaults, locks } = instance;
+  const take = <T>(key: PluginPolicyKey, product: T, fallback: T | undefined, own: T | undefined): T => {
+    const isLocked = locks.includes(key);
+    reasons[key] = reasonOf(fallback, own, isLocked);
+    return choose(product, fallback, own, isLocked);
   };
   const off = (key: "backgroundJobs" | "publicEndpoints"): boolean => {
-    const value = take(key, productPolicy[key], (policy) => policy[key]);
+    const value = take(key, productPolicy[key], defaults[key], community[key]);
     if (!value || ceilings[key] !== false) return value;
     reasons[key] = cut("the instance allows it nowhere");
     return false;
   };
   const list = (key: "trustedPublishers" | "registryAllowlist"): string[] => {
-    const { value, isCut } = within(
-      take(key, productPolicy[key], (policy) => policy[key]),
-      ceilings[key],
-    );
+    const { value, isCut } = within(take(key, productPolicy[key], defaults[key], community[key]), ceilings[key]);
     if (isCut) reasons[key] = cut("the instance allows only part of it");
     return value;
   };
 
-  let trust = take("trust", productPolicy.trust, (policy) => policy.trust);
+  let trust = take("trust", productPolicy.trust, defaults.trust, community.trust);
   const trustCeiling = ceilings.trust ?? productCeilings.trust ?? "signed_only";
   if (strictness(trust) < strictness(trustCeiling)) {
     trust = trustCeiling;
     reasons["trust"] = cut(`the instance asks for at least ${trustCeiling}`);
   }
-  const wanted = take("installSources", productPolicy.installSources, (policy) => policy.installSources);
+  const wanted = take("installSources", productPolicy.installSources, defaults.installSources, community.installSources);
   const sources = wanted.filter((source) => ceilings.installSources?.includes(source) ?? true);
   if (sources.length < wanted.length) reasons["installSources"] = cut("the instance allows only part of it");
-  const outbound = take("outboundHttp", productPolicy.outboundHttp, (policy) => policy.outboundHttp);
+  const outbound = take("outboundHttp", productPolicy.outboundHttp, defaults.outboundHttp, community.outboundHttp);
   const hosts = within(outbound.allowlist, ceilings.outboundHttp?.allowlist);
   const enabled = outbound.enabled && ceilings.outboundHttp?.enabled !== false;
   if (hosts.isCut || enabled !== outbound.enabled) reasons["outboundHttp"] = cut("the instance allows only part of it");

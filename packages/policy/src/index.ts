@@ -1,5 +1,5 @@
 /** Public face: pure decisions with reasons. */
-export { authorizeInstance, instanceRules } from "./authorize-instance.ts";
+export { authorizeFounding, authorizeInstance, instanceRules, type Founding } from "./authorize-instance.ts";
 export { authorizeRoom, mayActOn, roomRules } from "./authorize-room.ts";
 export type { Decision } from "./decision.ts";
 export {
@@ -8,6 +8,7 @@ export {
   beyondOwn,
   defaultRolePermissions,
   instanceAdminPermissions,
+  ownerPermissions,
 } from "./authorize-community.ts";
 export {
   coversPattern,

@@ -12,7 +12,7 @@ import {
   type RoomPermission,
   type RoomRole,
 } from "@althing/contract";
-import { authorizeInstance, authorizeRoom, mayActOn } from "./index.ts";
+import { authorizeFounding, authorizeInstance, authorizeRoom, beyondOwn, mayActOn } from "./index.ts";
 
 const instanceMay: Record<InstanceRole, InstancePermission[]> = {
   admin: [
@@ -23,6 +23,7 @@ const instanceMay: Record<InstanceRole, InstancePermission[]> = {
     "rooms.use",
     "blobs.put",
     "communities.create",
+    "communities.manage",
     "communities.use",
     "registry.publish",
     "registry.manage",
@@ -30,7 +31,7 @@ const instanceMay: Record<InstanceRole, InstancePermission[]> = {
     "plugin_policy.manage",
     "self.manage",
   ],
-  member: ["rooms.create", "rooms.use", "blobs.put", "communities.use", "registry.publish", "self.manage"],
+  member: ["rooms.create", "rooms.use", "blobs.put", "communities.create", "communities.use", "registry.publish", "self.manage"],
 };
 const roomMay: Record<RoomRole, RoomPermission[]> = {
   owner: ["room.read", "room.send", "room.invite", "room.kick", "room.rekey", "room.roles", "room.redact", "room.delete"],
@@ -99,5 +100,28 @@ describe("mayActOn", () => {
     ["member", "member", false],
   ] as const)("a %s on a %s: %s", (actor, target, expected) => {
     expect(mayActOn(actor, target)).toBe(expected);
+  });
+});
+
+describe("authorizeFounding", () => {
+  it.each([
+    ["admin", "admin_only", true, false],
+    ["admin", "approval", true, false],
+    ["admin", "open", true, false],
+    ["member", "admin_only", false, false],
+    ["member", "approval", false, true],
+    ["member", "open", true, false],
+  ] as const)("a %s where founding is %s: founds %s, asks %s", (role, mode, allowed, onRequest) => {
+    expect(authorizeFounding(role, mode)).toMatchObject({ allowed, onRequest, who: "An admin of the instance" });
+  });
+});
+
+describe("beyondOwn", () => {
+  it("names the first permission that the giver lacks, and takes ext.* for everything below it and nothing else for ext.*", () => {
+    expect(beyondOwn(new Set(["events.read"]), ["events.read", "votes.cast", "audit.read"])).toBe("votes.cast");
+    expect(beyondOwn(new Set(["ext.*"]), ["ext.org.example.shop.sell", "ext.*"])).toBeUndefined();
+    expect(beyondOwn(new Set(["ext.org.example.shop.sell"]), ["ext.*"])).toBe("ext.*");
+    expect(beyondOwn(new Set(["ext.org.example.shop.sell"]), ["ext.org.example.shop.buy"])).toBe("ext.org.example.shop.buy");
+    expect(beyondOwn(new Set(), [])).toBeUndefined();
   });
 });

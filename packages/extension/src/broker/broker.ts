@@ -21,6 +21,8 @@ export interface BrokerScope {
   readonly capabilities: readonly string[];
   readonly kvBytes: number;
   readonly hostCallsMax: number;
+  /** Of the event that caused the invocation; absent when none did. */
+  readonly causeDepth?: number;
 }
 
 export type BrokerAnswer = { readonly ok: unknown } | { readonly error: { readonly code: string; readonly message: string } };

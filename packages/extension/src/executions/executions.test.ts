@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { AppError, executionSchema, limits, type InstallId } from "@althing/contract";
+import { AppError, executionSchema, limits, type Handle, type InstallId } from "@althing/contract";
 import { openMemoryStore, openSqliteStore, type Store } from "@althing/store";
 import { tempDir } from "@althing/testkit";
 import { community, installId } from "../../test/invocation-world.ts";
@@ -41,6 +41,22 @@ async function open(kind: "memory" | "sqlite", changes: Partial<ExecutionsDeps> 
 }
 
 describe.each(["memory", "sqlite"] as const)("the execution log (%s)", (kind) => {
+  it("forgets who called, in their community's rows alone, and takes nothing from a call that runs", async () => {
+    const { executions, one, rows } = await open(kind);
+    const [ada, ben] = ["ada" as Handle, "ben" as Handle];
+    await one(endOf(), startOf({ actor: ada }));
+    await one(endOf(), startOf({ actor: ben }));
+    await one(endOf(), startOf({ actor: ada, community: otherCommunity }));
+    const running = await executions.start(startOf({ actor: ada }));
+    await executions.erase(community, ada);
+    await running.finish(endOf());
+    const names = async () => (await rows()).map(({ actor, status }) => `${actor ?? "nobody"} ${status}`).sort();
+    expect(await names()).toEqual(["ada ok", "ben ok", "nobody ok"]);
+    await executions.erase(community, ada);
+    expect(await names()).toEqual(["ben ok", "nobody ok", "nobody ok"]);
+    expect((await executions.list({ community: otherCommunity, install: installId, limit: 5 })).executions[0]?.actor).toBe(ada);
+  });
+
   it("has a row from the start on, and exactly one end", async () => {
     const { executions, rows } = await open(kind);
     const execution = await executions.start(startOf());

@@ -5,11 +5,13 @@
  * that node starts again. Rows hold no bodies, headers or secrets. How ends are written is in execution-closer.ts, what counts against quotas in
  * usage-ledger.ts, what is kept in sweep-executions.ts; docs/architecture/gateway.md.
  */
-import { limits, type CommunityId, type Execution } from "@althing/contract";
+import { randomFillSync } from "node:crypto";
+import { limits, type CommunityId, type Execution, type Handle } from "@althing/contract";
 import type { Key, Rec, Store } from "@althing/store";
 import { monotonicFactory } from "ulid";
 import type { Consumption } from "../quotas/index.ts";
 import type { ExtensionClock } from "../extension-deps.ts";
+import { eraseActor } from "./erase-actor.ts";
 import { createExecutionCloser } from "./execution-closer.ts";
 import { excerptOf, openExecutionRows, rowKey, type UsageRow } from "./execution-rows.ts";
 import { sweepExecutions, takeRows } from "./sweep-executions.ts";
@@ -64,6 +66,8 @@ export interface Executions {
   /** Rows of this node that an earlier process left open become `lost`. Before the first `start`. @returns how many */
   closeLost(): Promise<number>;
   purge(community: CommunityId, install: string): Promise<void>;
+  /** Takes a person's handle out of a community's rows. @throws {store.unavailable} call again */
+  erase(community: CommunityId, handle: Handle): Promise<void>;
   /** Removes what is older than kept, and the oldest rows beyond the bytes kept. @returns how many rows */
   sweep(): Promise<number>;
 }
@@ -80,6 +84,19 @@ export interface ExecutionsDeps {
 /** Rows that one page reads at most when a status is asked for. */
 const readPerPageMax = 5_000;
 
+/** Fractions for the sixteen random characters of an id, drawn in blocks: a draw of its own for each costs as much as the row's write. */
+function createRandom(): () => number {
+  const pool = new Uint8Array(4_096);
+  let used = pool.length;
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    return (pool[used++] ?? 0) / 256;
+  };
+}
+
 /**
  * @example
  * const execution = await executions.start(row);
@@ -91,7 +108,7 @@ export function createExecutions(deps: ExecutionsDeps): Executions {
   const { rows, open } = collections;
   const ledger = createUsageLedger({ usage: collections.usage, clock, node });
   const closer = createExecutionCloser({ store, rows: collections, ledger, node });
-  const nextUlid = monotonicFactory();
+  const nextUlid = monotonicFactory(createRandom());
 
   async function* newestFirst(community: string, install: string): AsyncGenerator<Execution> {
     let after: Key | undefined;
@@ -187,6 +204,8 @@ export function createExecutions(deps: ExecutionsDeps): Executions {
       for await (const { key } of ledger.records([community, install])) await collections.usage.delete(key);
       ledger.forget(place);
     },
+
+    erase: (community, handle) => eraseActor(collections, community, handle),
 
     sweep: () =>
       sweepExecutions({

@@ -19,6 +19,7 @@ import type { StagedBundle } from "../upload/index.ts";
 import { dropPending, keepArrival, replaceCurrent, toVersion } from "./current-version.ts";
 import { declaredGrants, diffGrants, narrowGrants, noGrants } from "./grants.ts";
 import { effectiveOf, placeOf, requireRevision, toTime, type ChangeOptions, type InstallsContext } from "./installs-deps.ts";
+import { installEventsOf } from "./install-events.ts";
 import { versionsOf, type Arrival, type FoundInstall, type InstallRow } from "./install-rows.ts";
 import { carrySettings } from "./install-settings.ts";
 import type { Removals } from "./remove-install.ts";
@@ -38,6 +39,8 @@ interface Candidate extends Admission {
 /** What the attempt that writes decided. */
 interface Decision {
   readonly writes: readonly Write[];
+  /** The install as it will be; absent: as it is for everybody but who manages it. */
+  readonly after?: InstallRow;
   /** Of what it let go. */
   readonly lease?: Lease;
 }
@@ -91,6 +94,7 @@ async function decideNew(context: InstallsContext, { caller, community, manifest
   };
   const place = placeOf(row);
   return {
+    after: row,
     writes: [
       rows.installs.toPut(place, row, 0),
       rows.ids.toPut([id], { community, extension }),
@@ -121,7 +125,7 @@ async function decideUpgrade(context: InstallsContext, found: FoundInstall, { ma
     granted: narrowGrants(row.granted, declared),
     settings: carrySettings(manifest, row.settings),
   };
-  return { writes: [...replaceCurrent(context, found, next), ...kept, ...dropped.writes], ...more };
+  return { writes: [...replaceCurrent(context, found, next), ...kept, ...dropped.writes], after: next, ...more };
 }
 
 /** Are these very bytes installed, and nothing is wrong with them? Then there is nothing to do. @throws {install.exists} */
@@ -150,7 +154,7 @@ function decideRepair({ rows, shelf }: InstallsContext, { row, revision }: Found
     ...kept,
   ];
   const before = row.current.signature;
-  if (before === undefined || before === arrival.signature) return { writes };
+  if (before === undefined || before === arrival.signature) return { writes, after: next };
   const lease = shelf.toLeases([before]);
   return {
     writes: [
@@ -158,6 +162,7 @@ function decideRepair({ rows, shelf }: InstallsContext, { row, revision }: Found
       shelf.toUnref(before, ["version", row.community, row.extension, objectKeyOf(arrival.contentHash)]),
       ...lease.writes,
     ],
+    after: next,
     lease,
   };
 }
@@ -195,8 +200,9 @@ async function commit(context: InstallsContext, removals: Removals, candidate: C
   };
   if (found === undefined) await removals.finish(scope);
   const known = found === undefined ? undefined : { row: found.value, revision: found.revision };
-  const { writes, lease } = await decide(context, known, candidate, arrival);
-  await context.store.batch([...writes, ...nameWrites, ...ended]);
+  const { writes, after, lease } = await decide(context, known, candidate, arrival);
+  const events = after === undefined ? [] : installEventsOf({ before: found?.value, after, by: caller.endpoint });
+  await context.commit(community, [...writes, ...nameWrites, ...ended], events);
   await lease?.release();
 }
 

@@ -5,7 +5,7 @@
  * consent, settings, activation, all or none. Consent names the bundle that was shown. Secrets go to their own store after the record was written, and
  * the record is written for every change of them, so that If-Match covers them too.
  */
-import { AppError, hasCode, limits, type Fault } from "@althing/contract";
+import { AppError, hasCode, limits, type EndpointId, type Fault } from "@althing/contract";
 import { mayTrust } from "@althing/policy";
 import type { Write } from "@althing/store";
 import type { PluginCaller } from "../extension-deps.ts";
@@ -19,6 +19,7 @@ import { dropPending, replaceCurrent } from "./current-version.ts";
 import { declaredGrants, readGrant } from "./grants.ts";
 import { blockOf } from "./install-view.ts";
 import { effectiveOf, findInstall, placeOf, requireRevision, type ChangeOptions, type InstallsContext } from "./installs-deps.ts";
+import { installEventsOf } from "./install-events.ts";
 import type { FoundInstall, InstallRow } from "./install-rows.ts";
 import { carrySettings, judgeSettings } from "./install-settings.ts";
 
@@ -115,14 +116,20 @@ async function writeSecrets({ vault }: InstallsContext, row: InstallRow, { puts,
 }
 
 /** The batch of one change; what it lets go is removed after it. */
-async function commit(context: InstallsContext, found: FoundInstall, next: InstallRow): Promise<void> {
+async function commit(
+  context: InstallsContext,
+  found: FoundInstall,
+  next: InstallRow,
+  { by, isRollback }: { readonly by: EndpointId; readonly isRollback: boolean },
+): Promise<void> {
   const isPromotion =
     found.row.pending !== undefined && next.pending === undefined && next.current.contentHash === found.row.pending.contentHash;
   const isDropped = found.row.pending !== undefined && next.pending === undefined && !isPromotion;
   const dropped: { readonly writes: readonly Write[]; readonly lease?: Lease } = isDropped
     ? await dropPending(context, found.row)
     : { writes: [] };
-  await context.store.batch([...replaceCurrent(context, found, next), ...dropped.writes]);
+  const events = installEventsOf({ before: found.row, after: next, by, isRollback });
+  await context.commit(next.community, [...replaceCurrent(context, found, next), ...dropped.writes], events);
   await dropped.lease?.release();
 }
 
@@ -158,7 +165,7 @@ export async function changeInstall(
     if (change.active === true) next = activated(next);
     const isOther = next.current.contentHash !== found.row.current.contentHash;
     if (isOther || (next.isActive && !found.row.isActive)) await requireSound(context, readBundle, next);
-    await commit(context, found, next);
+    await commit(context, found, next, { by: caller.endpoint, isRollback: false });
     await writeSecrets(context, next, content.secrets);
     context.log("info", "install.changed", { community, extension: next.extension, by: caller.endpoint, isActive: next.isActive });
     return next.extension;
@@ -202,7 +209,7 @@ export async function rollBack(
     const next: InstallRow = isCurrent
       ? { ...rest, ...(quarantine === undefined ? {} : { quarantine }) }
       : { ...rest, current: arrival, consented: version.consented, granted: version.granted, settings: version.settings };
-    await commit(context, found, next.consented ? next : { ...next, isActive: false });
+    await commit(context, found, next.consented ? next : { ...next, isActive: false }, { by: caller.endpoint, isRollback: true });
     context.log("info", "install.rolled_back", { community, extension: row.extension, version: arrival.version, by: caller.endpoint });
     return row.extension;
   });

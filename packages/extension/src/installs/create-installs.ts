@@ -10,6 +10,7 @@ import {
   hasCode,
   type CommunityId,
   type CommunityPermission,
+  type EndpointId,
   type ExtensionPages,
   type Grants,
   type Install,
@@ -29,6 +30,7 @@ import type { StagedBundle, Upload } from "../upload/index.ts";
 import { admitPackage } from "./admit-package.ts";
 import { changeInstall, rollBack } from "./change-install.ts";
 import { createRunnables, type Runnables } from "./create-runnable.ts";
+import { installEventsOf } from "./install-events.ts";
 import { openInstallRows, versionsOf } from "./install-rows.ts";
 import { toInstall } from "./install-view.ts";
 import {
@@ -40,7 +42,9 @@ import {
   type InstallsContext,
   type InstallsDeps,
 } from "./installs-deps.ts";
+import { eraseFromInstalls } from "./erase-person.ts";
 import { createRemovals } from "./remove-install.ts";
+import { createSubscribedInstalls, type SubscribedInstall } from "./subscribed-installs.ts";
 import { createTodaysTrust } from "./todays-trust.ts";
 import { fromOwnRegistry } from "./own-registry.ts";
 
@@ -66,6 +70,10 @@ export interface Installs extends Runnables {
   all(
     community: CommunityId,
   ): Promise<readonly { readonly id: InstallId; readonly extension: string; readonly granted: Grants; readonly trust: TrustState }[]>;
+  /** Who takes part in the community's hooks. @throws {store.unavailable} */
+  subscribed(community: CommunityId): Promise<readonly SubscribedInstall[]>;
+  /** Takes a person's name out of a community's packages. @throws {store.unavailable} call again */
+  erase(community: CommunityId, person: EndpointId): Promise<void>;
   /** Ends removals that were broken off, and removes objects that nobody needs; at start and now and then. */
   sweep(): Promise<void>;
 }
@@ -152,6 +160,8 @@ export function createInstalls(deps: InstallsDeps): Installs {
 
   return {
     ...runnables,
+    erase: (community, person) => eraseFromInstalls(rows, community, person),
+    subscribed: createSubscribedInstalls(context),
     async list(caller, { community: ref, after = "", limit }) {
       const community = await enter(caller, ref, "plugins.read");
       const effective = effectiveOf(await gate.policy(community));
@@ -218,14 +228,15 @@ export function createInstalls(deps: InstallsDeps): Installs {
         const { componentSha256 } = await shelf.open(contentHash);
         await prepareComponent(deps.runner, row.extension, { contentHash, componentSha256 });
         const { quarantine: _lifted, ...rest } = row;
-        await rows.installs.put(placeOf(row), rest, revision);
+        const events = installEventsOf({ before: row, after: rest, by: caller.endpoint });
+        await context.commit(community, [rows.installs.toPut(placeOf(row), rest, revision)], events);
         deps.log("info", "install.retried", { community, extension: row.extension, by: caller.endpoint });
       });
       return show(community, install);
     },
     async remove(caller, { community: ref, install, data }, options = {}) {
       const community = await enter(caller, ref, "plugins.packages.manage");
-      const { extension } = await removals.remove(community, install, data, options);
+      const { extension } = await removals.remove(community, install, data, { ...options, by: caller.endpoint });
       deps.log("info", "install.removed", { community, extension, data, by: caller.endpoint });
     },
     async versions(caller, { community: ref, install }) {

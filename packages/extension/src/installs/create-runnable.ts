@@ -13,6 +13,7 @@ import { objectKeyOf } from "../registry/bundle-shelf.ts";
 import { retryConflicts } from "@althing/store";
 import { beyondDeclared, declaredGrants } from "./grants.ts";
 import { effectiveOf, placeOf, toTime, type InstallsContext } from "./installs-deps.ts";
+import { installEventsOf } from "./install-events.ts";
 import type { InstallRow } from "./install-rows.ts";
 import { rememberMs, tamperingCodes } from "./todays-trust.ts";
 
@@ -70,7 +71,9 @@ export function createRunnables(context: InstallsContext): Runnables {
       const place = (await rows.ids.get([id]))?.value;
       const found = place === undefined ? undefined : await rows.installs.get(placeOf(place));
       if (found === undefined || found.value.id !== id || found.value.quarantine !== undefined) return false;
-      await rows.installs.put(found.key, { ...found.value, quarantine: { reason, hint, at: toTime(clock) } }, found.revision);
+      const held = { ...found.value, quarantine: { reason, hint, at: toTime(clock) } };
+      const events = installEventsOf({ before: found.value, after: held, by: undefined });
+      await context.commit(held.community, [rows.installs.toPut(found.key, held, found.revision)], events);
       return true;
     });
     if (isNew) log("error", "install.quarantined", { install: id, reason });

@@ -26,7 +26,8 @@ export function declaredGrants(manifest: Manifest): Grants {
   };
 }
 
-function coversTopic(outer: readonly string[], topic: string): boolean {
+/** Is the topic, or all below a prefix, inside one of the patterns? */
+export function coversTopic(outer: readonly string[], topic: string): boolean {
   return outer.some((pattern) => pattern === topic || (pattern.endsWith(".*") && topic.startsWith(pattern.slice(0, -1))));
 }
 

@@ -29,7 +29,8 @@ const arrivalSchema = z.object({
   trust: trustStateSchema,
   source: installSourceSchema,
   at: z.string(),
-  by: endpointIdSchema,
+  /** null once erased. */
+  by: endpointIdSchema.nullable(),
 });
 /** One bundle that came in. */
 export type Arrival = z.infer<typeof arrivalSchema>;
@@ -50,7 +51,7 @@ const installRowSchema = z.object({
   /** An upgrade that declares more than `current`. */
   pending: arrivalSchema.optional(),
   createdAt: z.string(),
-  createdBy: endpointIdSchema,
+  createdBy: endpointIdSchema.nullable(),
 });
 export type InstallRow = z.infer<typeof installRowSchema>;
 

@@ -17,6 +17,7 @@ import type { StaticRegistry } from "../registry/static-registry.ts";
 import { scopeKey, type Scope } from "../scope.ts";
 import type { TrustKeeper } from "../trust-keeper/index.ts";
 import type { Uploads } from "../upload/index.ts";
+import type { CommitInstall } from "./install-events.ts";
 import type { FoundInstall, InstallRows } from "./install-rows.ts";
 import type { TodaysTrust } from "./todays-trust.ts";
 
@@ -43,6 +44,8 @@ export type Purge = (scope: Scope, installId: string) => Promise<void>;
 
 export interface InstallsDeps {
   readonly store: Store;
+  /** Writes what changes an install, together with what the community is told of it. */
+  readonly commit: CommitInstall;
   readonly shelf: BundleShelf;
   readonly uploads: Uploads;
   readonly trust: TrustKeeper;

@@ -5,20 +5,25 @@
  * done; the rest can be broken off anywhere and is taken up by the next install of the same package or by the sweep. Nothing is removed that
  * belongs to an install that came after. docs/architecture/installs.md.
  */
-import { communityIdSchema, extensionIdSchema, hasCode, type CommunityId } from "@althing/contract";
+import { communityIdSchema, extensionIdSchema, hasCode, type CommunityId, type EndpointId } from "@althing/contract";
 import type { Rec } from "@althing/store";
 import { objectKeyOf } from "../registry/bundle-shelf.ts";
 import { retryConflicts } from "@althing/store";
 import { dropArrivals, dropPending } from "./current-version.ts";
 import { findInstall, placeOf, requireRevision, type ChangeOptions, type InstallsContext } from "./installs-deps.ts";
+import { installEventsOf } from "./install-events.ts";
 import { versionsOf, type InstallVersionRow, type KeptRow } from "./install-rows.ts";
 import type { Scope } from "../scope.ts";
 
 /** Versions let go in one batch; each is a record and up to four references. */
 const versionsPerBatch = 100;
 
+export interface RemoveOptions extends ChangeOptions {
+  readonly by: EndpointId;
+}
+
 export interface Removals {
-  remove(community: CommunityId, install: string, data: "keep" | "purge", options: ChangeOptions): Promise<Scope>;
+  remove(community: CommunityId, install: string, data: "keep" | "purge", options: RemoveOptions): Promise<Scope>;
   /** Ends what a removal left to do; nothing when there is none. */
   finish(scope: Scope): Promise<void>;
   /** All that were broken off. */
@@ -30,20 +35,21 @@ export function createRemovals(context: InstallsContext): Removals {
   /** Two that finish the same removal on this node share one run. */
   const running = new Map<string, Promise<void>>();
 
-  async function takeAway(community: CommunityId, install: string, data: "keep" | "purge", { ifMatch }: ChangeOptions): Promise<Scope> {
+  async function takeAway(community: CommunityId, install: string, data: "keep" | "purge", { ifMatch, by }: RemoveOptions): Promise<Scope> {
     const { row, revision } = await findInstall(context, community, install);
     requireRevision(ifMatch, revision);
     const place = placeOf(row);
     const [count, dropped] = await Promise.all([rows.counts.get([community]), dropPending(context, row)]);
     const { id, extension, settings, current } = row;
-    await store.batch([
+    const writes = [
       rows.installs.toDelete(place, revision),
       rows.ids.toDelete([id]),
       rows.counts.toPut([community], { count: Math.max(0, (count?.value.count ?? 1) - 1) }, count?.revision ?? 0),
       rows.kept.toPut(place, { id, settings: data === "keep" ? settings : {}, removing: data }),
       shelf.toUnref(objectKeyOf(current.contentHash), ["install", community, extension]),
       ...dropped.writes,
-    ]);
+    ];
+    await context.commit(community, writes, installEventsOf({ before: row, after: undefined, by }));
     await dropped.lease?.release();
     return { community, extension };
   }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makePackage } from "../../test/make-package.ts";
 import { backends, fetches, hexOf, kv, ref, settings, stepsOf } from "../../test/open-install-steps.ts";
-import { admin, alice, openPackageWorld, type PackageWorld } from "../../test/open-package-world.ts";
+import { admin, alice, communityA, openPackageWorld, type PackageWorld } from "../../test/open-package-world.ts";
 import { newPublisherKey } from "../trust/index.ts";
 import { noGrants } from "./grants.ts";
 
@@ -13,6 +13,19 @@ describe.each(backends)("upgrades over $state and $objects", (backend) => {
     world = await openPackageWorld(backend);
   });
   afterEach(() => world.close());
+
+  test("who installed it can have their name taken out; it runs on", async () => {
+    await running({ capabilities: [kv] });
+    await upload(await makePackage({ version: "1.1.0", capabilities: [kv] }));
+    const { createdBy } = await get();
+    if (createdBy === null) throw new TypeError("nobody installed it");
+    const everything = async () => JSON.stringify([await get(), await world.installs.versions(alice, ref)]);
+    expect(await everything()).toContain(createdBy);
+    await world.installs.erase(communityA, createdBy);
+    await world.installs.erase(communityA, createdBy);
+    expect(await everything()).not.toContain(createdBy);
+    expect((await active())?.version).toBe("1.1.0");
+  });
 
   describe("an upgrade", () => {
     test("that declares the same or less runs at once, with what was granted and is still declared", async () => {

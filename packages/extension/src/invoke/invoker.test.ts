@@ -153,6 +153,20 @@ describe("an invocation", () => {
     expect(world.state.policyReads).toBe(2);
   });
 
+  it("gets no more time than whoever waits has, and a host call knows how deep its event lies", async () => {
+    const world = openWorld();
+    const issued: unknown[] = [];
+    world.state.runner = () => Promise.resolve(done);
+    const { issue } = world.broker;
+    world.broker.issue = (scope) => (issued.push(scope.causeDepth), issue(scope));
+    await invoke(world, { maxTimeMs: 150.7, call: { kind: "filter", point: "p", payload: "{}" } });
+    await invoke(world, { maxTimeMs: 1e9 });
+    const event = { topic: "t", index: 1, id: "i", time: "", actor: "", subject: "", data: "{}", depth: 3 };
+    await invoke(world, { call: { kind: "event", ...event } });
+    expect(world.heads.map(({ limits: { timeMs } }) => timeMs)).toEqual([150, 2_000, 2_000]);
+    expect(issued).toEqual([undefined, undefined, 3]);
+  });
+
   it("hands over only grants that today's policy allows", async () => {
     const world = openWorld();
     const install = installOf();
@@ -293,6 +307,21 @@ describe("a broken extension", () => {
       }
     }
     expect(world.quarantined).toEqual([]);
+  });
+
+  it("is none for the same cause told again, nor for time it was not given; a trap counts all the same", async () => {
+    const world = openWorld();
+    const failing = async (code: "ext.trap" | "ext.timeout", forgives: "timeouts" | "failures") => {
+      world.state.runner = () => Promise.resolve(failureOf(code));
+      await expect(invoke(world, { forgives })).rejects.toMatchObject({ code });
+    };
+    for (let i = 0; i < 6; i++) {
+      await failing("ext.trap", "failures");
+      await failing("ext.timeout", "timeouts");
+    }
+    expect(world.quarantined).toEqual([]);
+    for (let i = 0; i < 5; i++) await failing("ext.trap", "timeouts");
+    expect(world.quarantined).toEqual([installId]);
   });
 
   it("counts for its own bytes: a repaired version starts with none", async () => {

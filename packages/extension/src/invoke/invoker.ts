@@ -62,6 +62,10 @@ export interface Invocation {
    */
   readonly signal?: AbortSignal;
   readonly traceparent?: string;
+  /** Whoever waits does not wait longer, so the call gets no more time. */
+  readonly maxTimeMs?: number;
+  /** Failures that are not held against the package: of a call that was given less time than it may have, or that is made again for the same cause. */
+  readonly forgives?: "timeouts" | "failures";
 }
 
 export interface Invoked extends Answered {
@@ -174,7 +178,7 @@ export function createInvoker(deps: InvokerDeps): Invoker {
   /** Exactly one request to a runner, under a token that lives no longer. */
   async function execute(prepared: Prepared): Promise<Executed> {
     const { invocation, effective, granted, allowance } = prepared;
-    const { install, requestId } = invocation;
+    const { install, requestId, call } = invocation;
     const issued = broker.issue({
       community: install.community,
       extension: install.extension,
@@ -182,6 +186,7 @@ export function createInvoker(deps: InvokerDeps): Invoker {
       capabilities: granted.capabilities,
       kvBytes: effective.values.limits.kvBytes,
       hostCallsMax: fixed.extensionHostCallsMax,
+      ...(call.kind === "event" ? { causeDepth: call.depth } : {}),
     });
     try {
       const deadlineMs = Math.max(deps.gatewayTimeoutMs, allowance.lease.timeMs + headroomMs);
@@ -217,7 +222,7 @@ export function createInvoker(deps: InvokerDeps): Invoker {
 
   /** The answer stands whatever becomes of this: a row that stays open is closed as lost when this node starts again. */
   async function settle(
-    { install, call: { kind: trigger }, requestId }: Invocation,
+    { install, call: { kind: trigger }, requestId, forgives }: Invocation,
     execution: OpenExecution,
     ended: Ended,
   ): Promise<void> {
@@ -235,17 +240,18 @@ export function createInvoker(deps: InvokerDeps): Invoker {
       const { status, code = "ok", durationMs, fuel, egressBytes } = end;
       deps.onInvocation?.({ extension, trigger, status, code, durationMs, fuel, egressBytes });
     });
-    if (ended.isTold && crashLoop.note(install.id, install.contentHash, end))
+    const isForgiven = end.status !== "ok" && (forgives === "failures" || (forgives === "timeouts" && end.status === "timeout"));
+    if (ended.isTold && !isForgiven && crashLoop.note(install.id, install.contentHash, end))
       await attempt("a broken extension could not be put in quarantine", () => deps.quarantine(install, quarantineReason, quarantineHint));
   }
 
   async function run(invocation: Invocation, effective: EffectivePolicy, granted: GrantedPolicy): Promise<Invoked> {
     const { install, call: what, requestId, actor } = invocation;
     const { community, extension } = install;
-    const { memoryBytes, ...asked } = invocationLimits(effective, install.manifest.limits);
+    const { memoryBytes, fuel, timeMs } = invocationLimits(effective, install.manifest.limits);
     const lease = quotas.reserve({
       ...{ community, extension, limits: effective.values.limits },
-      ...asked,
+      ...{ fuel, timeMs: Math.max(1, Math.floor(Math.min(timeMs, invocation.maxTimeMs ?? timeMs))) },
       egressBytes: granted.egress.length === 0 ? 0 : egressPerCallMaxBytes,
       consumed: await executions.consumed(community, install.id),
     });

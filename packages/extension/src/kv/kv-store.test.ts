@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { limits, type CommunityId, type ExtensionId } from "@althing/contract";
 import { openMemoryStore, openSqliteStore, type Store } from "@althing/store";
 import { tempDir } from "@althing/testkit";
+import { z } from "zod";
 import { createKvStore } from "./index.ts";
 import type { Scope } from "../scope.ts";
 
@@ -131,6 +132,30 @@ describe.each(backEnds)("over %s", (_name, openStore) => {
     expect(await kv.sweep()).toBe(1);
     expect(await kv.usage(here)).toEqual({ bytes: 66, entries: 1 });
     await expect(kv.put(here, { key: "a", value: text("2"), expect: 0, quotaBytes })).resolves.toBeGreaterThan(0);
+  });
+
+  it("sweeps by time: an entry given longer stays, one written without an end stays, and no mark outlives its entry", async () => {
+    const { kv, store, clock } = await open();
+    for (const [key, ttlSeconds] of [
+      ["a", 10],
+      ["b", 10],
+      ["c", 10],
+      ["d", 60],
+    ] as const)
+      await kv.put(here, { key, value: text("1"), quotaBytes, ttlSeconds });
+    await kv.put(here, { key: "b", value: text("2"), quotaBytes, ttlSeconds: 30 });
+    await kv.put(here, { key: "c", value: text("2"), quotaBytes });
+    await kv.delete(here, "d");
+    clock.nowMs += 11_000;
+    expect(await kv.sweep()).toBe(1);
+    expect((await kv.list(here, { prefix: "", limit: 10 })).entries.map(({ key }) => key)).toEqual(["b", "c"]);
+    clock.nowMs += 20_000;
+    expect(await kv.sweep()).toBe(1);
+    const marks = store.collection({ name: "ext-kv-expiries", schema: z.unknown() });
+    expect((await marks.list()).records).toEqual([]);
+    await kv.put(here, { key: "e", value: text("1"), quotaBytes, ttlSeconds: 1 });
+    await kv.purge(here);
+    expect((await marks.list()).records).toEqual([]);
   });
 
   it("lists by prefix in the order of bytes, page by page, whatever the length of keys", async () => {

@@ -6,7 +6,7 @@
  * of every key (scope.ts): crossing it is not refused, it cannot be said.
  */
 import { AppError, hasCode, limits } from "@althing/contract";
-import type { Collection, Rec, Store, Write } from "@althing/store";
+import type { Collection, Key, Rec, Store, Write } from "@althing/store";
 import { z } from "zod";
 import type { ExtensionClock } from "../extension-deps.ts";
 import { scopeKey, type Scope } from "../scope.ts";
@@ -84,6 +84,11 @@ interface Found {
 export function createKvStore({ store, clock }: { readonly store: Store; readonly clock: ExtensionClock }): KvStore {
   const rows: Collection<Row> = store.collection({ name: "ext-kv", schema: rowSchema });
   const usages = store.collection({ name: "ext-kv-usage", schema: usageSchema });
+  /** `ext-kv-expiries/<time>/<key of the entry>`: what the sweep goes by. */
+  const expiries = store.collection({ name: "ext-kv-expiries", schema: z.strictObject({}) });
+  const expiryKey = (expiresAtMs: number, key: Key): Key => [new Date(expiresAtMs).toISOString(), ...key];
+  const toForget = (row: Rec<Row> | undefined): Write[] =>
+    row?.value.expiresAtMs === undefined ? [] : [expiries.toDelete(expiryKey(row.value.expiresAtMs, row.key))];
   const alive = (row: Rec<Row> | undefined): row is Rec<Row> => row !== undefined && (row.value.expiresAtMs ?? Infinity) > clock.now();
   const entryOf = (row: Rec<Row>): KvEntry => ({
     key: keyOf(row.key),
@@ -115,9 +120,28 @@ export function createKvStore({ store, clock }: { readonly store: Store; readonl
     const usage = await usages.get([community, extension]);
     const { bytes, entries } = usage?.value ?? noUsage;
     await store.batch([
+      ...toForget(row),
       rows.toDelete(row.key, row.revision),
       usages.toPut([community, extension], { bytes: bytes - row.value.bytes, entries: entries - 1 }, usage?.revision ?? 0),
     ]);
+  }
+
+  /** Takes what expired by this mark; one that was written anew has a mark of its own. */
+  async function expire([at, ...segments]: Key): Promise<boolean> {
+    const [community = "", ...rest] = segments;
+    const row = await rows.get([community, ...rest]);
+    if (row === undefined || row.value.expiresAtMs !== Date.parse(at)) {
+      await expiries.delete([at, ...segments]);
+      return false;
+    }
+    try {
+      await remove(row);
+      return true;
+    } catch (error) {
+      // Written anew meanwhile: not expired any more, and its batch took the mark along.
+      if (hasCode(error, "store.conflict")) return false;
+      throw error;
+    }
   }
 
   async function* everything(prefix: readonly string[]): AsyncGenerator<Rec<Row>> {
@@ -145,11 +169,20 @@ export function createKvStore({ store, clock }: { readonly store: Store; readonl
         const before = usage?.value ?? noUsage;
         const after = { bytes: before.bytes - (row?.value.bytes ?? 0) + bytes, entries: before.entries + (row === undefined ? 1 : 0) };
         if (after.bytes > quotaBytes && after.bytes > before.bytes) throw new AppError("kv.quota", { limit: quotaBytes });
-        const expires = ttlSeconds === undefined ? {} : { expiresAtMs: clock.now() + ttlSeconds * 1_000 };
+        const expiresAtMs = ttlSeconds === undefined ? undefined : clock.now() + ttlSeconds * 1_000;
+        const segments = segmentsOf(scope, key);
+        const until = expiresAtMs === undefined ? undefined : expiryKey(expiresAtMs, segments);
+        const isSame = row?.value.expiresAtMs === expiresAtMs;
         // Its revision is the batch's, so the entry is written last.
         return store.batch([
+          ...(isSame ? [] : toForget(row)),
+          ...(until === undefined || isSame ? [] : [expiries.toPut(until, {})]),
           usages.toPut(scopeKey(scope), after, usage?.revision ?? 0),
-          rows.toPut(segmentsOf(scope, key), { value: Buffer.from(value).toString("base64"), bytes, ...expires }, row?.revision ?? 0),
+          rows.toPut(
+            segments,
+            { value: Buffer.from(value).toString("base64"), bytes, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) },
+            row?.revision ?? 0,
+          ),
         ]);
       });
     },
@@ -200,7 +233,7 @@ export function createKvStore({ store, clock }: { readonly store: Store; readonl
     async purge(scope) {
       let writes: Write[] = [];
       for await (const row of everything(scopeKey(scope))) {
-        writes.push(rows.toDelete(row.key));
+        writes.push(rows.toDelete(row.key), ...toForget(row));
         if (writes.length < purgedPerBatch) continue;
         await store.batch(writes);
         writes = [];
@@ -210,19 +243,12 @@ export function createKvStore({ store, clock }: { readonly store: Store; readonl
 
     async sweep() {
       let swept = 0;
-      for await (const row of everything([])) {
-        if (alive(row)) continue;
-        const isGone = await remove(row).then(
-          () => true,
-          (error: unknown) => {
-            // Written anew meanwhile: not expired any more.
-            if (hasCode(error, "store.conflict")) return false;
-            throw error;
-          },
-        );
-        if (isGone) swept += 1;
+      for (;;) {
+        const { records } = await expiries.list({ limit: 500 });
+        const due = records.filter(({ key: [at] }) => Date.parse(at) <= clock.now());
+        for (const { key } of due) swept += (await expire(key)) ? 1 : 0;
+        if (due.length < 500) return swept;
       }
-      return swept;
     },
   };
 }

@@ -4,6 +4,7 @@
  * Invariant: unknown fields are refused everywhere, so a manifest never asks for something that this version would silently not enforce; a field is
  * described where it is defined. What spans several fields is in `judge-manifest.ts`. Rules: docs/architecture/manifest.md.
  */
+import { filterPointNames } from "@althing/contract";
 import semver from "semver";
 import { z } from "zod";
 import { checkPattern } from "../fetcher/host-pattern.ts";
@@ -24,14 +25,7 @@ export const capabilities = {
 } as const;
 export type Capability = keyof typeof capabilities;
 
-export const filterPoints = [
-  "proposal.before_create",
-  "comment.before_create",
-  "vote.before_cast",
-  "member.before_join",
-  "room.before_create",
-  "moderation.before_act",
-] as const;
+export const filterPoints = filterPointNames;
 
 /** Text that people read: no control or direction-changing characters, no space around. */
 const shownText = (max: number) =>

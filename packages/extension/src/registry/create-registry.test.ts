@@ -169,7 +169,10 @@ describe.each(backends)("the registry over $state and $objects", (backend) => {
     ]);
     const first = await world.registry.list(bob, { limit: 3 });
     expect(first.packages).toHaveLength(3);
-    const rest = await world.registry.list(bob, { limit: 3, ...(first.next === undefined ? {} : { after: first.next }) });
+    const rest = await world.registry.list(bob, {
+      limit: 3,
+      ...(first.next === undefined ? {} : { after: extensionIdSchema.parse(first.next) }),
+    });
     expect(rest.packages.map((p) => p.name)).toEqual(["org.example.d"]);
     expect(rest.next).toBeUndefined();
     const { versions } = await world.registry.get(bob, { name: extensionIdSchema.parse("org.example.a") });

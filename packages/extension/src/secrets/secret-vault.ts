@@ -45,7 +45,7 @@ const rowSchema = z.object({
 });
 type Row = z.infer<typeof rowSchema>;
 
-const nameGrammar = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+const nameGrammar = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const nonceBytes = 12;
 const tagBytes = 16;
 
@@ -92,7 +92,7 @@ export function createSecretVault(options: {
     async put(scope, name, { value, hosts, expiresAt }) {
       const faults: { path: string; message: string }[] = [];
       if (!nameGrammar.test(name))
-        faults.push({ path: `secrets.${name.slice(0, 64)}`, message: "a name is 1–64 of A–Z a–z 0–9 _, a letter first" });
+        faults.push({ path: `secrets.${name.slice(0, 64)}`, message: "a name is 1–64 of A–Z a–z 0–9 _ -, a letter first" });
       if (Buffer.byteLength(value) > limits.secretMaxBytes)
         faults.push({ path: `secrets.${name.slice(0, 64)}`, message: `at most ${limits.secretMaxBytes} bytes` });
       if (faults.length > 0) throw new AppError("settings.invalid", { count: faults.length }, { faults });

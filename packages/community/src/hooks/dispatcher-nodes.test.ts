@@ -1,0 +1,109 @@
+/** Two nodes on one store, whichever it is: they share the work, and one that dies or freezes leaves it to the other. */
+import { connect } from "@nats-io/transport-node";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openJetStreamStore, openMemoryStore, openSqliteStore, type Store } from "@althing/store";
+import { startNats, tempDir, type TestNats } from "@althing/testkit";
+import { join } from "node:path";
+import { done, garden, openHookWorld, type Guest, type HookWorld } from "../../test/hook-world.ts";
+
+let nats: TestNats;
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterAll(() => nats.stop());
+
+interface Opened {
+  /** Each node's own way to the same records. */
+  readonly one: Store;
+  readonly two: Store;
+  readonly patienceMs?: number;
+  close(): Promise<void>;
+}
+
+const stores: Record<Store["kind"], () => Promise<Opened>> = {
+  memory: () => {
+    const store = openMemoryStore();
+    return Promise.resolve({ one: store, two: store, close: () => Promise.resolve() });
+  },
+  sqlite: async () => {
+    const dir = await tempDir();
+    const store = await openSqliteStore({ path: join(dir.path, "state.db"), migrations: [], fsync: "interval" });
+    return { one: store, two: store, close: () => dir.remove() };
+  },
+  jetstream: async () => {
+    const open = async () => {
+      const connection = await connect({ servers: nats.url });
+      return { connection, store: await openJetStreamStore({ connection, stream: "STATE", replicas: 1, migrations: [] }) };
+    };
+    const [one, two] = [await open(), await open()];
+    return {
+      one: one.store,
+      two: two.store,
+      // As long as an answer takes.
+      patienceMs: 60,
+      async close() {
+        await two.store.close();
+        await one.connection.close();
+        await two.connection.close();
+      },
+    };
+  },
+};
+
+describe.each(Object.entries(stores))("two nodes over %s", (_kind, open) => {
+  let opened: Opened;
+  let world: HookWorld;
+  beforeEach(async () => {
+    opened = await open();
+    const { one: store, patienceMs } = opened;
+    world = openHookWorld({ store, ...(patienceMs === undefined ? {} : { patienceMs }) });
+  });
+  afterEach(async () => {
+    await world.close();
+    await opened.close();
+  });
+  const nodes = () => [world.addNode("one", opened.one), world.addNode("two", opened.two)] as const;
+
+  it("tell each of every event once between them", async () => {
+    const [one, two] = nodes();
+    const guests: Guest[] = [];
+    for (const name of ["a", "b", "c", "d"]) guests.push(await world.switchOn(one, name, { events: ["proposal.*"] }));
+    const indexes: number[] = [];
+    for (let count = 0; count < 40; count++) indexes.push(await world.happen(count % 2 === 0 ? one : two));
+    await world.until(() => guests.every(({ told }) => told.length >= 40));
+    await world.pass(60_000);
+    for (const { told } of guests) expect(told).toEqual(indexes);
+  });
+
+  it("take over from each other when one freezes in the middle, and the frozen one writes nothing when it wakes", async () => {
+    const [one, two] = nodes();
+    let finish = () => {};
+    const hanging = new Promise<void>((resolve) => (finish = resolve));
+    const guest = await world.switchOn(one, "bot", {
+      events: ["proposal.*"],
+      on: async () => {
+        if (guest.nodes.length === 1) await hanging;
+        return done;
+      },
+    });
+    const first = await world.happen(one);
+    await world.until(() => guest.told.length === 1);
+    const [frozen, awake] = guest.nodes[0] === one.name ? [one, two] : [two, one];
+    frozen.isFrozen = true;
+    const second = await world.happen(awake);
+    await world.until(() => guest.told.length === 3);
+    expect(guest.told).toEqual([first, first, second]);
+    expect(guest.nodes.slice(1)).toEqual([awake.name, awake.name]);
+    await world.until(async () => (await world.cursorOf("bot"))?.index === second);
+    const revisionOf = async () => (await world.collections.cursors.get([garden, "bot"]))?.revision;
+    const before = await revisionOf();
+    finish();
+    await world.pass(100);
+    expect(await revisionOf()).toBe(before);
+    frozen.isFrozen = false;
+    const third = await world.happen(frozen);
+    await world.until(() => guest.told.length === 4);
+    await world.pass(60_000);
+    expect(guest.told).toEqual([first, first, second, third]);
+  });
+});

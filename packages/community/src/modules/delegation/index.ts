@@ -1,0 +1,2 @@
+/** Face of delegations. */
+export { createDelegations, type Delegations, type DelegationsDeps } from "./delegations.ts";

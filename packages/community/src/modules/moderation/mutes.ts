@@ -1,0 +1,31 @@
+/**
+ * Who is muted now.
+ *
+ * Invariant: a mute whose time is over does not hold, whether or not its entry on the agenda was carried out yet.
+ */
+import { AppError, type CommunityId, type EndpointId } from "@althing/contract";
+import type { Store } from "@althing/store";
+import type { Restrictions } from "../restrictions.ts";
+import { openLedgerCollections } from "./ledger-collections.ts";
+
+export interface Mutes extends Restrictions {
+  /** Milliseconds since 1970; `undefined`: not muted. */
+  mutedUntil(community: CommunityId, endpoint: EndpointId): Promise<number | undefined>;
+}
+
+export function createMutes({ store, clock }: { readonly store: Store; readonly clock: { now(): number } }): Mutes {
+  const { mutes } = openLedgerCollections(store);
+
+  async function mutedUntil(community: CommunityId, endpoint: EndpointId): Promise<number | undefined> {
+    const until = Date.parse((await mutes.get([community, endpoint]))?.value.until ?? "");
+    return until > clock.now() ? until : undefined;
+  }
+
+  return {
+    mutedUntil,
+    async check(community, endpoint) {
+      const until = await mutedUntil(community, endpoint);
+      if (until !== undefined) throw new AppError("moderation.muted", { until: new Date(until).toISOString() });
+    },
+  };
+}

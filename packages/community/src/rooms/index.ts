@@ -1,0 +1,2 @@
+/** Face of the rooms of communities. */
+export { createCommunityRooms, type CommunityRoomsDeps } from "./community-rooms.ts";
