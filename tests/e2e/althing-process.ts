@@ -39,6 +39,8 @@ export interface Workplace {
 export interface RunOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another folder than the workplace's. */
+  readonly cwd?: string;
 }
 
 export interface Running {
@@ -106,7 +108,7 @@ export async function openWorkplace(settings = ""): Promise<Workplace> {
 
   const start = (args: readonly string[], options: RunOptions = {}): ChildProcess => {
     const child = spawn(process.execPath, [...flags, ...program, ...args], {
-      cwd: dir.path,
+      cwd: options.cwd ?? dir.path,
       env: { ...env, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });

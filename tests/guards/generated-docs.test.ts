@@ -18,10 +18,14 @@ test("no page of the reference is written by hand", () => {
   expect(there.filter((path) => files[path] === undefined)).toEqual([]);
 });
 
-test("each code, route and setting of the contract is on its page", async () => {
-  const { errorCatalogue, routes, settings } = await import("@althing/contract");
+test("each code, route, topic and setting of the contract is on its page", async () => {
+  const { errorCatalogue, eventTopics, routes, settings } = await import("@althing/contract");
   for (const code of Object.keys(errorCatalogue)) expect(files["docs/reference/errors.md"]).toContain(`### \`${code}\``);
   for (const route of Object.values(routes)) expect(files["docs/reference/routes.md"]).toContain(`\`${route.method} ${route.path}\``);
+  for (const [topic, { data }] of Object.entries(eventTopics)) {
+    const row = files["docs/reference/events.md"]?.split("\n").find((line) => line.startsWith(`| \`${topic}\` |`));
+    for (const field of Object.keys(data.shape)) expect(row, topic).toContain(`\`${field}\``);
+  }
   for (const name of Object.keys(settings)) expect(files["docs/reference/settings.md"]).toContain(`\`${name}\``);
 });
 

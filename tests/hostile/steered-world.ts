@@ -63,7 +63,7 @@ async function startSite(host: string, requests: string[]) {
 }
 
 /** Passes on what the hub sends to its runner, byte for byte. */
-async function startWatchedWay(runnerUrl: string, heads: ExecuteHead[]) {
+export async function startWatchedWay(runnerUrl: string, heads: ExecuteHead[]) {
   const way = createHttpServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));

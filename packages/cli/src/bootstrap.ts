@@ -14,7 +14,12 @@ import { hubFlags, hubProgram } from "./supervisor/hub-process.ts";
 export interface BootstrapOptions {
   readonly data: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly body: { readonly handle: string; readonly signPub: string; readonly keys: { readonly kexPub: string; readonly sig: string } };
+  readonly body: {
+    readonly handle: string;
+    readonly signPub: string;
+    readonly keys: { readonly kexPub: string; readonly sig: string };
+    readonly demo?: boolean;
+  };
 }
 
 const timeoutMs = 30_000;

@@ -27,11 +27,13 @@ export interface CommandSpec {
   readonly summary: string;
   readonly examples: readonly string[];
   readonly action?: Action;
+  /** What its group does when none of its commands is named. */
+  readonly isDefault?: boolean;
 }
 
 /** Adds a command below `parent`; options are added by the caller on what is returned. */
 export function addCommand(host: CliHost, parent: Command, spec: CommandSpec): Command {
-  const command = parent.command(spec.use).description(spec.summary);
+  const command = parent.command(spec.use, { isDefault: spec.isDefault === true }).description(spec.summary);
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}\n`);
   const { action } = spec;
   if (action === undefined) return command;

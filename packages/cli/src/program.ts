@@ -5,28 +5,37 @@
  * command needs is imported when it runs.
  */
 import { Command, CommanderError } from "commander";
+import { addAnnounce } from "./commands/announce.ts";
 import { addBlob } from "./commands/blob.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCommunity } from "./commands/community.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfig } from "./commands/config.ts";
+import { addDelegate } from "./commands/delegate.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEvents } from "./commands/events.ts";
 import { addExt } from "./commands/ext.ts";
 import { addIdentity } from "./commands/identity.ts";
 import { addInstance } from "./commands/instance.ts";
 import { addMember } from "./commands/member.ts";
 import { addMembership } from "./commands/membership.ts";
+import { addModeration } from "./commands/moderation.ts";
+import { addModule } from "./commands/module.ts";
 import { addPackage } from "./commands/package.ts";
 import { addPolicy } from "./commands/policy.ts";
+import { addProposal } from "./commands/proposal.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addRole } from "./commands/role.ts";
 import { addRoom } from "./commands/room.ts";
+import { addRunner } from "./commands/runner.ts";
 import { addSmoke } from "./commands/smoke.ts";
 import { addStatus } from "./commands/status.ts";
 import { addStop } from "./commands/stop.ts";
 import { addTrust } from "./commands/trust.ts";
 import { addUp } from "./commands/up.ts";
 import { addUser } from "./commands/user.ts";
+import { addVote } from "./commands/vote.ts";
 import { addWorker } from "./commands/worker.ts";
 import { Reported } from "./command.ts";
 import { usageError } from "./context.ts";
@@ -64,9 +73,27 @@ export function buildProgram(host: CliHost = nullHost): Command {
     .exitOverride()
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 130 interrupted.\n");
   addCommonOptions(program);
-  for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addSmoke, addCheck]) add(host, program);
+  for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addRunner, addSmoke, addCheck]) add(host, program);
   for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob]) add(host, program);
-  for (const add of [addCommunity, addMember, addPackage, addPolicy, addExt, addRegistry, addTrust, addInstance, addCompletion])
+  for (const add of [
+    addCommunity,
+    addMember,
+    addRole,
+    addPackage,
+    addPolicy,
+    addEvents,
+    addExt,
+    addRegistry,
+    addTrust,
+    addInstance,
+    addModule,
+    addModeration,
+    addAnnounce,
+    addProposal,
+    addVote,
+    addDelegate,
+    addCompletion,
+  ])
     add(host, program);
   return program;
 }

@@ -6,14 +6,14 @@
  */
 import { blobHashSchema, limits, AppError } from "@althing/contract";
 import type { Command } from "commander";
-import { randomUUID } from "node:crypto";
-import { open, readFile, rm, stat, link } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { text as readStream } from "node:stream/consumers";
 import { addCommand } from "../command.ts";
 import { textOption, usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { blobReference } from "../room-text.ts";
+import { writeNewFile } from "../write-new-file.ts";
 
 export function addBlob(host: CliHost, program: Command): void {
   const group = addCommand(host, program, {
@@ -79,26 +79,6 @@ async function get(context: Context, [given]: readonly string[]): Promise<void> 
   const { openClient } = await import("../open-client.ts");
   const { client } = await openClient(context);
   const bytes = await client.getBlob(hash, key);
-  await writeNew(path, bytes);
+  await writeNewFile(path, [bytes]);
   context.output.result({ hash, bytes: bytes.length, file: path }, path);
-}
-
-/** The mode is the owner's alone: what was encrypted on the server is not made public on arrival. */
-async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${randomUUID()}.tmp`;
-  const file = await open(draft, "wx", 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await link(draft, path);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") throw usageError(`${path} exists; it is not overwritten`);
-    throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
 }

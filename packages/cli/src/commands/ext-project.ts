@@ -132,6 +132,19 @@ export async function sign(context: Context, [file = ""]: readonly string[]): Pr
   );
 }
 
+export async function registry(context: Context, [folder = ""]: readonly string[]): Promise<void> {
+  const publisher = await publisherOption(context);
+  if (publisher === undefined) throw usageError("give the key to sign the list with: --key FILE");
+  const { writeStaticRegistry } = await import("../ext/static-registry.ts");
+  const written = await writeStaticRegistry(context, resolve(context.host.cwd, folder), publisher, Number(context.options["days"] ?? 30));
+  const { file, version, expires, packages } = written;
+  context.output.prose(`put the folder on any web server over https, and write the list anew before ${expires}`);
+  context.output.result(
+    written,
+    `${fromHere(context, file)}: version ${version}\n${table(packages.map(({ name, version: of, bytes }) => [name, of, `${bytes} bytes`]))}`,
+  );
+}
+
 /** The key that a signature names, as a trust bundle; whether anybody trusts it is another question. */
 function namedKeyPem(keyId: string | undefined): string | undefined {
   const raw = /^ed25519:([0-9a-f]{64})$/.exec(keyId ?? "")?.[1];

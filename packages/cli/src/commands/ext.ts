@@ -5,6 +5,7 @@
  */
 import { Option, type Command } from "commander";
 import { addCommand, type Action } from "../command.ts";
+import { wholeNumber } from "../context.ts";
 import type { CliHost } from "../host.ts";
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
@@ -12,7 +13,7 @@ const templateNames = ["http", "event", "job", "ui", "assemblyscript"];
 const developers = "dev";
 
 const making =
-  (name: "newProject" | "build" | "pack" | "sign" | "verify" | "inspect" | "newKey" | "useKey" | "showKey"): Action =>
+  (name: "newProject" | "build" | "pack" | "sign" | "verify" | "inspect" | "registry" | "newKey" | "useKey" | "showKey"): Action =>
   async (context, args) =>
     (await import("./ext-project.ts"))[name](context, args);
 const sending =
@@ -133,6 +134,14 @@ function addBundles(host: CliHost, group: Command): void {
     examples: ["althing ext inspect org.example.hello-1.0.0.althing"],
     action: making("inspect"),
   });
+  withKey(
+    addCommand(host, group, {
+      use: "registry <folder>",
+      summary: "write the signed list of a static registry into a folder of packed bundles, for any web server",
+      examples: ["althing ext registry packages/ --key publisher.key", "althing ext registry packages/ --key publisher.key --days 7"],
+      action: making("registry"),
+    }),
+  ).addOption(new Option("--days <n>", "how long the list is valid (default 30)").argParser(wholeNumber("--days", 1, 365)));
   inProject(
     addCommand(host, group, {
       use: "publish [bundle]",

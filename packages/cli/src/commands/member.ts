@@ -18,7 +18,7 @@ const opened = async (context: Context) => (await import("../ext/open-packages.t
 const found = async (client: PackagesClient, person: string) => (await import("../ext/open-packages.ts")).endpointOf(client, person);
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
-const roleFlag = ["--role <role>", "owner, admin, moderator, member or observer; repeatable", collect] as const;
+const roleFlag = ["--role <role>", "owner, admin, moderator, member, observer or one of the community's own; repeatable", collect] as const;
 
 export function addMember(host: CliHost, program: Command): void {
   const group = addCommand(host, program, {
@@ -49,6 +49,12 @@ export function addMember(host: CliHost, program: Command): void {
     summary: "remove a member",
     examples: ["althing member remove garden bob --as alice.id"],
     action: remove,
+  });
+  addCommand(host, group, {
+    use: "erase <community>",
+    summary: "leave, and take my name off everything I did there; also after I left",
+    examples: ["althing member erase garden --as bob.id"],
+    action: erase,
   });
 }
 
@@ -92,4 +98,12 @@ async function remove(context: Context, [name, user]: readonly string[]): Promis
   await confirmOrStop(context, `Remove ${handle} from ${community}?`);
   await client.call("communities.removeMember", { params: { community, endpoint } });
   context.output.result({ community, endpoint, handle, removed: true }, `${handle} is no longer in ${community}`);
+}
+
+async function erase(context: Context, [name]: readonly string[]): Promise<void> {
+  const community = parseCommunity(name);
+  const client = await opened(context);
+  await confirmOrStop(context, `Leave ${community} and erase what names you there? Votes stay and are nobody's; it cannot be undone.`);
+  await client.call("communities.erase", { params: { community, endpoint: client.identity.endpoint } });
+  context.output.result({ community, erased: true }, `nothing in ${community} names you any more`);
 }

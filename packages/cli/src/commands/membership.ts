@@ -9,6 +9,7 @@ import { addCommand } from "../command.ts";
 import { dataFolder, targetUrls, textOption, usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { parseHandle, parseToken } from "../input.ts";
+import { invitationFlags, inviteTo } from "./community-joining.ts";
 
 export function addMembership(host: CliHost, program: Command): void {
   addCommand(host, program, {
@@ -19,10 +20,18 @@ export function addMembership(host: CliHost, program: Command): void {
   }).requiredOption("--handle <name>", "name on this instance; unique for ever");
   addCommand(host, program, {
     use: "invite",
-    summary: "make a single-use invitation to the instance",
-    examples: ["althing invite --as alice.id", 'althing join "$(althing invite --as alice.id)" --as bob.id --handle bob'],
+    summary: "make a single-use invitation to the instance, or with --community one to a community",
+    examples: [
+      "althing invite --as alice.id",
+      'althing join "$(althing invite --as alice.id)" --as bob.id --handle bob',
+      "althing invite --community garden --uses 20 --as alice.id",
+    ],
     action: invite,
-  });
+  })
+    .option("--community <community>", "for users of the instance, as `althing community invite` makes it")
+    .option(...invitationFlags.role)
+    .option(...invitationFlags.uses)
+    .option(...invitationFlags.hours);
   addCommand(host, program, {
     use: "join <token>",
     summary: "join an instance with an invitation",
@@ -42,6 +51,10 @@ async function bootstrap(context: Context): Promise<void> {
 }
 
 async function invite(context: Context): Promise<void> {
+  const community = textOption(context.options, "community");
+  if (community !== undefined) return inviteTo(context, community);
+  const stray = ["role", "uses", "hours"].find((name) => context.options[name] !== undefined);
+  if (stray !== undefined) throw usageError(`--${stray} is for an invitation to a community: give --community`);
   const { openClient } = await import("../open-client.ts");
   const { client } = await openClient(context);
   const invitation = await client.call("invitations.create", { body: {} });

@@ -14,7 +14,7 @@ import { communityOption, parsePackage } from "../ext/parse-names.ts";
 import { confirmOrStop } from "../prompts.ts";
 import { installText } from "./package-text.ts";
 
-const isAddress = (source: string): boolean => /^(?:https:\/\/|registry:)/.test(source);
+const isAddress = (source: string): boolean => /^(?:https?:\/\/|registry:)/.test(source);
 
 function canAsk({ host, options }: Context): boolean {
   return options["yes"] === true || (host.stdin.isTTY === true && host.stderr.isTTY === true);

@@ -37,9 +37,55 @@ export function addPackage(host: CliHost, program: Command): void {
   addInstalling(add);
   addLife(add);
   addLooking(add);
+  addHooks(add);
+  addJobs(host, group);
+}
+
+/** `jobs PACKAGE` shows them; `jobs run PACKAGE JOB` runs one. */
+function addJobs(host: CliHost, parent: Command): void {
+  const examples = [`althing package jobs org.example.hello ${inGarden}`, `althing package jobs run org.example.hello digest ${inGarden}`];
+  const group = addCommand(host, parent, {
+    use: "jobs",
+    summary: "jobs of a package: when they run, how they ran, a run by hand",
+    examples,
+  });
+  const community = ["--community <community>", "name or id"] as const;
+  addCommand(host, group, {
+    use: "list <package>",
+    summary: "when each runs next, or why not, and its last runs (what `jobs PACKAGE` does)",
+    examples: [`althing package jobs list org.example.hello ${inGarden}`],
+    isDefault: true,
+    action: async (context, args) => (await import("./package-jobs.ts")).listJobs(context, args),
+  }).requiredOption(...community);
+  addCommand(host, group, {
+    use: "run <package> <job>",
+    summary: "run one now; its schedule stays as it is",
+    examples: examples.slice(1),
+    action: async (context, args) => (await import("./package-jobs.ts")).runJob(context, args),
+  })
+    .requiredOption(...community)
+    .option("--wait <seconds>", "how long to wait for its end", wholeNumber("--wait", 0, 600), 30);
 }
 
 type Add = (use: string, summary: string, examples: readonly string[], action: Action) => Command;
+
+function addHooks(add: Add): void {
+  const doing =
+    (name: "deadLetters" | "replay" | "discard"): Action =>
+    async (context, args) =>
+      (await import("./package-hooks.ts"))[name](context, args);
+  const event = ["--event <index>", "only this event's", wholeNumber("--event", 1, Number.MAX_SAFE_INTEGER)] as const;
+  add("dead-letters <package>", "events it could not take, oldest first", ["dead-letters org.example.hello"], doing("deadLetters"));
+  add(
+    "replay <package>",
+    "tell it once more of its dead letters",
+    ["replay org.example.hello", "replay org.example.hello --event 123"],
+    doing("replay"),
+  ).option(...event);
+  add("discard <package>", "give up its dead letters for good", ["discard org.example.hello --event 123"], doing("discard")).option(
+    ...event,
+  );
+}
 
 function addInstalling(add: Add): void {
   const fromSource = (command: Command): Command =>

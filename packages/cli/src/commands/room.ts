@@ -3,9 +3,10 @@
  *
  * Invariant: names or ids wherever a room is meant, handles or endpoint ids wherever a person is; what destroys asks first.
  */
+import { extensionHandleSchema, hasCode } from "@althing/contract";
 import { Option, type Command } from "commander";
 import { addCommand } from "../command.ts";
-import { usageError, type Context } from "../context.ts";
+import { textOption, usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { parseHandle, parseRoom } from "../input.ts";
 import { table } from "../output.ts";
@@ -35,14 +36,21 @@ export function addRoom(host: CliHost, program: Command): void {
       "althing room create garden --as alice.id",
       "althing room create lobby --history shared --as alice.id",
       "althing room create ticks --no-persist --as alice.id",
+      "althing room create beds --community gardeners --as alice.id",
     ],
     action: create,
   })
     .option("--no-encrypt", "the server can read it")
     .option("--no-persist", "nothing is kept")
     .option("--no-sign", "messages are not signed by their sender")
+    .option("--community <community>", "the community it belongs to: only its members come in")
     .addOption(new Option("--history <who>", "what new members may read").choices(["shared", "from-join"]).default("from-join"));
-  addCommand(host, group, { use: "list", summary: "my rooms", examples: ["althing room list --as alice.id"], action: list });
+  addCommand(host, group, {
+    use: "list",
+    summary: "my rooms, or those of a community",
+    examples: ["althing room list --as alice.id", "althing room list --community gardeners --as alice.id"],
+    action: list,
+  }).option("--community <community>", "its rooms: all of them for whoever runs them, else those you are in");
   addCommand(host, group, {
     use: "show <room>",
     summary: "one room with its members",
@@ -67,6 +75,18 @@ function addRoomMembers(host: CliHost, group: Command): void {
     examples: ["althing room invite garden bob --as alice.id"],
     action: invite,
   }).addOption(role());
+  addCommand(host, group, {
+    use: "extensions <room>",
+    summary: "extensions of the room's community that may post here",
+    examples: ["althing room extensions garden --as alice.id"],
+    action: extensions,
+  });
+  addCommand(host, group, {
+    use: "invite-extension <room> <extension>",
+    summary: "let an extension post; from then on the server can read the room",
+    examples: ["althing room invite-extension garden org.example.bell --as alice.id"],
+    action: inviteExtension,
+  });
   addCommand(host, group, {
     use: "join <room>",
     summary: "accept an invitation, or ask to be let in",
@@ -132,13 +152,16 @@ async function create(context: Context, [name]: readonly string[]): Promise<void
     sign: options["sign"] !== false,
     history: options["history"] === "shared" ? ("shared" as const) : ("from-join" as const),
   };
+  const community = textOption(options, "community");
   const { client } = await opened(context);
-  const room = await client.rooms.create({ name: parsed, policy });
+  const room = await client.rooms.create({ name: parsed, policy, ...(community === undefined ? {} : { community }) });
   const info = await room.info();
   context.output.result(info, `${info.name} is founded (${policyText(info.policy)})`);
 }
 
 async function list(context: Context): Promise<void> {
+  const community = textOption(context.options, "community");
+  if (community !== undefined) return listOf(context, community);
   const { client } = await openedAndKnown(context);
   const rooms = await client.rooms.list();
   const rows = rooms.map((room) => [
@@ -152,6 +175,15 @@ async function list(context: Context): Promise<void> {
   if (rooms.length === 0) context.output.prose("no rooms yet: althing room create NAME makes one");
 }
 
+async function listOf(context: Context, community: string): Promise<void> {
+  const { client } = await opened(context);
+  const rooms = await client.rooms.listOf(community);
+  const standing = ({ role, joined }: (typeof rooms)[number]) => (role === undefined ? "not in it" : joined === true ? role : "invited");
+  const rows = rooms.map((room) => [room.name, standing(room), `${room.members} members`, `${room.bytes} bytes`, policyText(room.policy)]);
+  context.output.result(rooms, table(rows));
+  if (rooms.length === 0) context.output.prose(`no rooms that you see: althing room create NAME --community ${community} makes one`);
+}
+
 async function show(context: Context, [name]: readonly string[]): Promise<void> {
   const { client } = await opened(context);
   const room = await client.rooms.open(parseRoom(name));
@@ -161,9 +193,12 @@ async function show(context: Context, [name]: readonly string[]): Promise<void> 
     ["id", info.id],
     ["policy", policyText(info.policy)],
     ["epoch", `${info.epoch}${info.rekeyNeeded ? " (a new one is due before the next message)" : ""}`],
+    ...(info.community === undefined ? [] : [["community", info.community]]),
+    ...(info.mutedUntil === undefined ? [] : [["muted", `until ${info.mutedUntil}: you read, and cannot write`]]),
     ["kept", `${info.bytes} bytes, last message ${info.lastSeq}`],
   ]);
-  const rows = members.map((member) => [`  ${member.handle}`, member.role, member.endpoint]);
+  const roleOf = ({ kind, role }: (typeof members)[number]) => (kind === "extension" ? "extension: the server reads along" : role);
+  const rows = members.map((member) => [`  ${member.handle}`, roleOf(member), member.endpoint]);
   context.output.result({ room: info, members }, `${head}\nmembers\n${table(rows)}`);
 }
 
@@ -175,9 +210,32 @@ async function invite(context: Context, [name, user]: readonly string[]): Promis
   context.output.result(await room.info(), `${handle} is invited to ${room.name}`);
 }
 
-/** A handle, or an endpoint id as it is. */
+async function extensions(context: Context, [name]: readonly string[]): Promise<void> {
+  const { room } = await openedRoom(context, name);
+  const found = await room.extensions();
+  context.output.result(
+    found,
+    table(found.map(({ extension, member, endpoint }) => [extension, member ? "in the room" : "not in it", endpoint])),
+  );
+  if (found.length === 0)
+    context.output.prose("no extension may post here: it takes a room of a community, and one that was granted rooms.post there");
+}
+
+async function inviteExtension(context: Context, [name, extension = ""]: readonly string[]): Promise<void> {
+  const { room } = await openedRoom(context, name);
+  await confirmOrStop(
+    context,
+    `The server holds the keys of ${extension}: with it in ${room.name}, the server can read the room. Let it in?`,
+  );
+  await room.inviteExtension(extension, { serverCanRead: true });
+  context.output.result(await room.info(), `${extension} may post into ${room.name}; the server can read it`);
+}
+
+/** A handle, an extension's name in a room, or an endpoint id as it is. */
 function parsePerson(text: string | undefined): string {
-  return text !== undefined && /^[A-Za-z0-9_-]{43}$/.test(text) ? text : parseHandle(text);
+  return text !== undefined && (/^[A-Za-z0-9_-]{43}$/.test(text) || extensionHandleSchema.safeParse(text).success)
+    ? text
+    : parseHandle(text);
 }
 
 async function join(context: Context, [name]: readonly string[]): Promise<void> {
@@ -247,10 +305,15 @@ async function safety(context: Context, [name, user]: readonly string[]): Promis
   context.output.result({ room: room.id, user: person, safetyNumber: number }, number);
 }
 
+/** Whoever runs a community's rooms deletes them without being in them. */
 async function remove(context: Context, [name]: readonly string[]): Promise<void> {
+  const parsed = parseRoom(name);
   const { client } = await opened(context);
-  const room = await client.rooms.open(parseRoom(name));
-  await confirmOrStop(context, `Delete ${room.name} with its history and blobs, for everybody?`);
-  await room.delete();
-  context.output.result({ room: room.id, deleted: true }, `${room.name} is deleted`);
+  const room = await client.rooms.open(parsed).catch((error: unknown) => {
+    if (hasCode(error, "room.not_found")) return undefined;
+    throw error;
+  });
+  await confirmOrStop(context, `Delete ${parsed} with its history and blobs, for everybody?`);
+  await (room === undefined ? client.call("rooms.delete", { params: { room: parsed } }) : room.delete());
+  context.output.result({ room: room?.id ?? parsed, deleted: true }, `${parsed} is deleted`);
 }

@@ -20,10 +20,10 @@ const toolsFolder = fileURLToPath(new URL("../../../../.tools", import.meta.url)
 /** npm passes a terminal's Ctrl-C on to its child, which then gets it twice: only a later one is a second wish. */
 const secondSignalMs = 700;
 
-/** The flags of every setting but `data`, which all commands have. */
-export function addSettingOptions(command: Command): Command {
+/** The flags of every setting but `data`, which all commands have; of some only where a command needs no others. */
+export function addSettingOptions(command: Command, names: readonly string[] = Object.keys(settings)): Command {
   for (const [name, setting] of Object.entries(settings)) {
-    if (name === "data" || "fileOnly" in setting) continue;
+    if (name === "data" || "fileOnly" in setting || !names.includes(name)) continue;
     const value = "value" in setting ? ` <${setting.value.toLowerCase()}>` : "";
     command.addOption(new Option(`${setting.flag}${value}`, `${setting.help} (${setting.env})`));
   }
@@ -34,13 +34,24 @@ export function addUp(host: CliHost, program: Command): void {
   const command = addCommand(host, program, {
     use: "up",
     summary: "run the instance in the foreground; Ctrl-C stops it in order",
-    examples: ["althing up", "althing up --port 9000 --data /srv/althing", "althing up --json"],
+    examples: ["althing up", "althing up --demo", "althing up --port 9000 --data /srv/althing", "althing up --json"],
     action: up,
   });
+  command.option("--demo", "found a community and let its people do what communities do: invite, vote, install, moderate");
   addSettingOptions(command);
 }
 
-const pathSettings = ["tls_cert", "tls_key", "signing_trust_bundle", "s3_credentials", "nats_acl_file", "nats_pid_file"] as const;
+const pathSettings = [
+  "tls_cert",
+  "tls_key",
+  "signing_trust_bundle",
+  "s3_credentials",
+  "nats_acl_file",
+  "nats_pid_file",
+  "internal_tls_cert",
+  "internal_tls_key",
+  "internal_tls_ca",
+] as const;
 
 /** The hub runs in the data folder: what was meant from here must be said in full. */
 export function withAbsolutePaths(config: Config, data: string, cwd: string): Config {
@@ -63,11 +74,16 @@ function runFileOf(config: Config, data: string, now: number): RunFile {
   };
 }
 
+async function prepareDemo(context: Context, config: Config, data: string) {
+  return (await import("../demo/play-demo.ts")).prepareDemo(context, config, data);
+}
+
 async function up(context: Context): Promise<void> {
   const { host, output } = context;
   const loaded = instanceConfig(context);
   const data = absoluteData(context, loaded.config);
-  const config = withAbsolutePaths(loaded.config, data, host.cwd);
+  const demo = context.options["demo"] === true ? await prepareDemo(context, loaded.config, data) : undefined;
+  const config = withAbsolutePaths(demo?.config ?? loaded.config, data, host.cwd);
   const { checkPortsFree } = await import("../supervisor/ports.ts");
   const { isHolderRunning, lockDataFolder, prepareDataFolder, readRunFile } = await import("../supervisor/run-file.ts");
   const { findNatsServer } = await import("../supervisor/find-nats-server.ts");
@@ -118,6 +134,7 @@ async function up(context: Context): Promise<void> {
   if (ready !== undefined) {
     await lock.update({ ...run, url: ready.url });
     announce(context, { url: ready.url, adminLink: ready.adminLink, data, ports: config.ports });
+    if (demo !== undefined) await Promise.race([demo.play(ready.url), supervisor.ended]);
   }
   const why = await supervisor.ended;
   if (why !== undefined) throw why;
@@ -125,7 +142,7 @@ async function up(context: Context): Promise<void> {
   output.prose("stopped");
 }
 
-function stopOnSignals(context: Context, supervisor: { stop(): void; force(): void }): () => boolean {
+export function stopOnSignals(context: Context, supervisor: { stop(): void; force(): void }): () => boolean {
   let forced = false;
   let firstMs: number | undefined;
   context.host.takeSignals((signal) => {

@@ -3,14 +3,7 @@
  *
  * Invariant: a name that cannot exist is wrong usage with the rule in the message, and costs no request.
  */
-import {
-  communityRefSchema,
-  communityRoleSchema,
-  extensionIdSchema,
-  identityRefSchema,
-  installIdSchema,
-  type CommunityRole,
-} from "@althing/contract";
+import { communityRefSchema, extensionIdSchema, identityRefSchema, installIdSchema, roleNameSchema } from "@althing/contract";
 import { listOption, textOption, usageError, type Context } from "../context.ts";
 
 /** A community's name or id. @throws {cli.usage} */
@@ -42,12 +35,14 @@ export function parsePerson(text: string | undefined): string {
   throw usageError(`"${text ?? ""}" is no handle and no endpoint id`);
 }
 
+/** A role's name. @throws {cli.usage} */
+export function parseRole(text: string | undefined): string {
+  const parsed = roleNameSchema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw usageError(`"${text ?? ""}" is no role: ${parsed.error.issues[0]?.message ?? "invalid"}`);
+}
+
 /** From `--role`, repeatable or comma separated. @throws {cli.usage} */
-export function rolesOption(context: Context): CommunityRole[] {
-  const words = listOption(context.options, "role").flatMap((word) => word.split(","));
-  return words.map((word) => {
-    const parsed = communityRoleSchema.safeParse(word.trim());
-    if (parsed.success) return parsed.data;
-    throw usageError(`"${word}" is no role: ${communityRoleSchema.options.join(", ")}`);
-  });
+export function rolesOption(context: Context): string[] {
+  return listOption(context.options, "role").flatMap((word) => word.split(",").map((name) => parseRole(name.trim())));
 }

@@ -5,7 +5,7 @@
  * everything but extensions. One that fails at the first start is given up with its reason, because a person is waiting for it. The runner gets its
  * settings by message and almost nothing of the environment. docs/architecture/supervision.md.
  */
-import { AppError, fromRunnerSchema, type Config, type FromRunner, type ToRunner } from "@althing/contract";
+import { AppError, fromRunnerSchema, type FromRunner, type ToRunner } from "@althing/contract";
 import { fileURLToPath } from "node:url";
 import { compileCacheFolder } from "../compile-cache-folder.ts";
 import { createBackOff } from "./back-off.ts";
@@ -42,8 +42,7 @@ export interface RunnerKeeper {
 }
 
 export interface RunnerKeeperOptions {
-  readonly config: Config;
-  readonly token: string;
+  readonly startMessage: (place: RunnerPlace) => ToRunner;
   readonly guard: GuardedSpawn;
   readonly log: ChildLog;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -52,9 +51,11 @@ export interface RunnerKeeperOptions {
   readonly stopping: AbortSignal;
   readonly onState: (state: RunnerState) => void;
   readonly giveUp: (error: AppError) => void;
+  /** The runner's own reason for a start that failed; absent: `up.failed` with its words. */
+  readonly failureOf?: (failed: RunnerFailed) => AppError;
 }
 
-type Failed = Extract<FromRunner, { type: "failed" }>;
+export type RunnerFailed = Extract<FromRunner, { type: "failed" }>;
 
 interface Running {
   send(message: ToRunner): void;
@@ -63,7 +64,7 @@ interface Running {
 }
 
 export function createRunnerKeeper(options: RunnerKeeperOptions): RunnerKeeper {
-  const { config, guard, log, env, progress, stopping, onState, giveUp } = options;
+  const { guard, log, env, progress, stopping, onState, giveUp } = options;
   const backOff = createBackOff({ firstMs: 200, largestMs: 30_000, healthyMs: 60_000, tries: Number.POSITIVE_INFINITY });
   const settled = Promise.withResolvers<void>();
   let state: RunnerState = {};
@@ -76,9 +77,9 @@ export function createRunnerKeeper(options: RunnerKeeperOptions): RunnerKeeper {
     onState(next);
   };
 
-  function launch({ data, origins, publicBase }: RunnerPlace, onMessage: (message: FromRunner) => void): Running {
+  function launch(place: RunnerPlace, onMessage: (message: FromRunner) => void): Running {
     const child = guard.spawn(process.execPath, [...runnerFlags, runnerProgram], {
-      cwd: data,
+      cwd: place.data,
       env: { PATH: env["PATH"], NODE_COMPILE_CACHE: compileCacheFolder },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "json",
@@ -94,27 +95,14 @@ export function createRunnerKeeper(options: RunnerKeeperOptions): RunnerKeeper {
       child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code ?? "?"}` : `signal ${signal}`));
     });
     const send = (message: ToRunner): void => void (child.connected && child.send(message, () => undefined));
-    send({
-      type: "start",
-      data,
-      internal: { host: "127.0.0.1", port: 0 },
-      public: { host: config.host.replace(/^\[|\]$/g, ""), port: config.ports.runner },
-      hubUrl: `http://127.0.0.1:${config.ports.internal}`,
-      token: options.token,
-      frameAncestors: [...origins],
-      publicBase,
-      privateHosts: config.private_hosts,
-      logLevel: config.log_level,
-      node: config.node_name,
-      otlpEndpoint: config.otlp_endpoint,
-    });
+    send(options.startMessage(place));
     return { send, kill: () => void child.kill("SIGKILL"), exited };
   }
 
   async function keep(place: RunnerPlace): Promise<void> {
     while (!stopping.aborted) {
       const bornMs = performance.now();
-      let failed: Failed | undefined;
+      let failed: RunnerFailed | undefined;
       running = launch(place, (message) => {
         if (message.type === "failed") {
           failed = message;
@@ -129,7 +117,7 @@ export function createRunnerKeeper(options: RunnerKeeperOptions): RunnerKeeper {
       running = undefined;
       become({});
       if (stopping.aborted) break;
-      if (!wasReady) giveUp(errorOf(failed, how));
+      if (!wasReady) giveUp(failed === undefined ? errorOf(failed, how) : (options.failureOf?.(failed) ?? errorOf(failed, how)));
       const delayMs = backOff.next(performance.now() - bornMs) ?? 0;
       progress(`the runner ended (${failed === undefined ? how : failed.message}); again in ${delayMs} ms`);
       await options.pause(delayMs);
@@ -158,6 +146,6 @@ export function createRunnerKeeper(options: RunnerKeeperOptions): RunnerKeeper {
   };
 }
 
-function errorOf(failed: Failed | undefined, how: string): AppError {
+function errorOf(failed: RunnerFailed | undefined, how: string): AppError {
   return new AppError("up.failed", { what: "the runner", detail: failed?.message ?? how });
 }

@@ -18,7 +18,9 @@ import type { GuardedSpawn } from "./guarded-spawn.ts";
 import { launchHub, type HubProcess } from "./hub-process.ts";
 import { reloadNats, type NatsKeeper, type Prepared } from "./nats-keeper.ts";
 import { createOwnNats } from "./own-nats.ts";
+import { KnownFailure } from "./known-failure.ts";
 import { createRunnerKeeper } from "./runner-keeper.ts";
+import { localRunnerStart } from "./runner-start.ts";
 
 type Ready = Extract<FromHub, { type: "ready" }>;
 type Failed = Extract<FromHub, { type: "failed" }>;
@@ -92,7 +94,8 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
 
   const runnerToken = randomBytes(32).toString("base64url");
   const runner = createRunnerKeeper({
-    ...{ config, token: runnerToken, guard, log: runnerLog, env, progress, giveUp },
+    ...{ guard, log: runnerLog, env, progress, giveUp },
+    startMessage: (place) => localRunnerStart(config, runnerToken, place),
     pause: (ms) => pause(ms),
     stopping: stopping.signal,
     onState: (state) => hub?.send({ type: "runner", ...state }),
@@ -243,17 +246,4 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
 function errorOf(failed: Failed): AppError {
   if (!Object.hasOwn(errorCatalogue, failed.code)) return new AppError("up.failed", { what: "the hub", detail: failed.message });
   return new KnownFailure(failed.code as ErrorCode, failed);
-}
-
-/** Keeps the hub's text: its parameters do not travel, the filled-in sentences do. */
-class KnownFailure extends AppError {
-  readonly #fix: string;
-  constructor(code: ErrorCode, failed: Failed) {
-    super(code);
-    this.message = failed.message;
-    this.#fix = failed.fix;
-  }
-  override get fix(): string {
-    return this.#fix;
-  }
 }
