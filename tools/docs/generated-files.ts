@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCatalogue } from "@althing/contract";
 import { commandsPage } from "./commands-page.ts";
+import { eventsPage } from "./events-page.ts";
 import { errorsPage, limitsPage, openApiFile, permissionsPage, routesPage, settingsPage } from "./reference-pages.ts";
 
 function read(path: string): string {
@@ -55,6 +56,7 @@ export async function generatedFiles(root: string): Promise<Readonly<Record<stri
     "docs/reference/settings.md": settingsPage(),
     "docs/reference/permissions.md": permissionsPage(),
     "docs/reference/limits.md": limitsPage(),
+    "docs/reference/events.md": eventsPage(),
     "docs/reference/openapi.json": openApiFile(version),
     ...(commands === undefined ? {} : { "docs/reference/commands.md": commands }),
     [frozenPath]: frozenErrors(before),

@@ -31,6 +31,12 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
     node: "not in browsers",
     nodeWhy: both,
   },
+  tally: {
+    mayImport: ["contract"],
+    why: "who recounts a vote runs exactly this, in a browser too: no state, no clock, no keys",
+    node: "nowhere",
+    nodeWhy: both,
+  },
   store: { mayImport: ["contract"], why: "state knows records, not what they mean", node: "everywhere" },
   bus: {
     mayImport: ["contract", "crypto", "policy", "store"],
@@ -38,7 +44,7 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
     node: "everywhere",
   },
   community: {
-    mayImport: ["contract", "policy", "store", "bus"],
+    mayImport: ["contract", "crypto", "policy", "store", "tally", "bus"],
     why: "communities stand on the bus and know neither HTTP nor extensions",
     node: "everywhere",
   },
@@ -48,7 +54,15 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
     node: "everywhere",
   },
   runner: {
-    mayImport: ["contract", "crypto", "extension/bundle", "extension/trust", "extension/fetcher", "extension/tracing"],
+    mayImport: [
+      "contract",
+      "crypto",
+      "extension/bundle",
+      "extension/trust",
+      "extension/fetcher",
+      "extension/tracing",
+      "extension/peer-tls",
+    ],
     why: "it runs hostile code: it has no store, no NATS and none of the hub's rights, so their code is not even loaded",
     node: "everywhere",
   },
@@ -60,16 +74,26 @@ export const packageRules: Readonly<Record<string, PackageRule>> = {
   },
   sdk: { mayImport: ["contract"], why: "authors install it alone", node: "everywhere" },
   hub: {
-    mayImport: ["contract", "policy", "crypto", "store", "bus", "community", "extension"],
+    mayImport: ["contract", "policy", "crypto", "store", "tally", "bus", "community", "extension"],
     why: "it is the composition root of the control plane; it starts no runner code and is no client of itself",
     node: "everywhere",
   },
   cli: {
-    mayImport: ["contract", "crypto", "client", "sdk", "extension/bundle", "extension/trust", "extension/manifest"],
+    mayImport: [
+      "contract",
+      "crypto",
+      "tally",
+      "client",
+      "sdk",
+      "extension/bundle",
+      "extension/trust",
+      "extension/manifest",
+      "extension/registry-index",
+    ],
     why: "it starts hub and runner as processes and talks to them as any client; it opens no data folder itself",
     node: "everywhere",
   },
-  web: { mayImport: ["contract", "client"], why: "pages see what a client sees", node: "nowhere", nodeWhy: "it runs in browsers" },
+  web: { mayImport: ["contract", "tally", "client"], why: "pages see what a client sees", node: "nowhere", nodeWhy: "it runs in browsers" },
   testkit: {
     mayImport: ["contract", "crypto", "client"],
     why: "it starts servers as processes; it must not share code with what it tests",
