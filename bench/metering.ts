@@ -3,8 +3,11 @@
  *
  * Plain and metered run in turns in one process, so that a busy machine slows both, and the fastest of the turns are compared. Prints a table with the
  * limits and one line of JSON; exits 1 when a limit is missed. The large module is Binaryen's own.
+ *
+ * Beside it the same guest logic behind Extism's JavaScript host and behind our sandbox (guests/extism-host.ts), in turns; ratios without a limit.
  */
 import { createFuelTank, meterModule } from "@althing/runner";
+import { openExtismHost, openSandboxHost, type RunKernel } from "./guests/extism-host.ts";
 import { kernels } from "../packages/runner/test/kernels.ts";
 import { readWasmOpt } from "../packages/runner/test/random-modules.ts";
 import { fromText } from "../packages/runner/test/text-modules.ts";
@@ -84,6 +87,59 @@ function measureRewriting(bytes: Uint8Array): Rewriting {
   };
 }
 
+/** Calls of one turn, and how often the kernel runs in the long ones. */
+const hostTurns = 15;
+const shortCalls = 200;
+const longRounds = 400;
+
+interface HostRow {
+  readonly host: string;
+  /** A call that computes nothing. */
+  readonly callUs: number;
+  /** The kernel itself, without what the call costs. */
+  readonly primesPerSecond: number;
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** Each host in its turn, so that a busy machine slows all. */
+async function measureHosts(hosts: readonly { readonly host: string; readonly run: RunKernel }[]): Promise<HostRow[]> {
+  const calls = hosts.map(() => [] as number[]);
+  const kernels = hosts.map(() => [] as number[]);
+  const expected = 6_542 * longRounds;
+  for (let turn = -2; turn < hostTurns; turn++) {
+    for (const [index, { host, run }] of hosts.entries()) {
+      const started = performance.now();
+      for (let i = 0; i < shortCalls; i++) await run(0);
+      const between = performance.now();
+      const callMs = (between - started) / shortCalls;
+      const count = await run(longRounds);
+      const kernelMs = performance.now() - between - callMs;
+      if (count !== expected) throw new Error(`${host} counts ${count} primes, not ${expected}`);
+      // The first turns warm up.
+      if (turn < 0) continue;
+      calls[index]?.push(callMs * 1_000);
+      kernels[index]?.push(expected / (kernelMs / 1_000));
+    }
+  }
+  return hosts.map(({ host }, index) => ({ host, callUs: median(calls[index] ?? []), primesPerSecond: median(kernels[index] ?? []) }));
+}
+
+async function measureBesideExtism(): Promise<readonly HostRow[]> {
+  const sandbox = await openSandboxHost();
+  const extism = await openExtismHost();
+  try {
+    const own = { host: "Althing, metered: fresh instance in a sandbox process", run: sandbox.fresh };
+    if (extism === undefined) return await measureHosts([own]);
+    const theirs = [{ host: "Extism: fresh plugin in this process", run: extism.fresh }];
+    if (extism.kept !== undefined) theirs.push({ host: "Extism: one plugin kept for all calls", run: extism.kept });
+    return await measureHosts([own, ...theirs]);
+  } finally {
+    await extism?.close();
+    await sandbox.close();
+  }
+}
+
 const rows: Row[] = [];
 for (const { name, source, argument } of kernels) rows.push(await measure(name, fromText(source), argument));
 const geometricMean = Math.exp(rows.reduce((sum, row) => sum + Math.log(row.ratio), 0) / rows.length);
@@ -110,5 +166,17 @@ console.table([
     limit: "",
   },
 ]);
-console.log(JSON.stringify({ bench: "metering", passes, geometricMean, slowdownLimit, speedLimit, ...rewriting, rows }));
+const hosts = await measureBesideExtism();
+const own = hosts[0];
+console.table(
+  hosts.map(({ host, callUs, primesPerSecond }) => ({
+    host,
+    "us a call": callUs.toFixed(0),
+    "M primes/s": (primesPerSecond / 1e6).toFixed(1),
+    "our call, of theirs": ((own?.callUs ?? Number.NaN) / callUs).toFixed(2),
+    "our throughput, of theirs": ((own?.primesPerSecond ?? Number.NaN) / primesPerSecond).toFixed(2),
+  })),
+);
+if (hosts.length === 1) console.log("Extism's host is not installed (@extism/extism): ours stands alone.");
+console.log(JSON.stringify({ bench: "metering", passes, geometricMean, slowdownLimit, speedLimit, ...rewriting, rows, hosts }));
 process.exitCode = passes ? 0 : 1;

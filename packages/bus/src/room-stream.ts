@@ -6,6 +6,7 @@
  * message are its writer's, the server appends its own after them: of each server header the *last* value is the server's, so the library's
  * parser, which takes the first, is not used. One stream, because one a room would be a RAFT group a room.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, isAppError, limits, streams, subjects } from "@althing/contract";
 import { createInbox, nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { DiscardPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
@@ -111,13 +112,22 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
   };
 }
 
-/** Gives whatever fails on the way to the server one code. */
+/** While nats-server takes in a new access list nobody answers for JetStream, for some milliseconds. */
+const reloadTries = 4;
+const reloadWaitMs = 50;
+/** The library's own class for it is not exported. */
+const isNobodyThere = (cause: unknown): boolean => cause instanceof Error && cause.name === "JetStreamNotEnabled";
+
+/** Gives whatever fails on the way to the server one code. What is asked here may be asked again. */
 async function unavailable<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (isAppError(cause)) throw cause;
-    throw new AppError("nats.unavailable", { detail: what }, { cause });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (isAppError(cause)) throw cause;
+      if (!isNobodyThere(cause) || attempt === reloadTries) throw new AppError("nats.unavailable", { detail: what }, { cause });
+      await sleep(reloadWaitMs);
+    }
   }
 }
 
