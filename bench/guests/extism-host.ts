@@ -7,11 +7,10 @@
 import { randomBytes } from "node:crypto";
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { extensionWorld, openPreparationCache } from "@althing/runner";
+import { createSandboxPool, extensionWorld, openPreparationCache, type InvocationLimits } from "@althing/runner";
 import { buildAssemblyScript } from "@althing/sdk";
 import { tempDir } from "@althing/testkit";
 import { main } from "assemblyscript/asc";
-import { createSandboxPool, type InvocationLimits } from "../../packages/runner/src/sandbox/index.ts";
 
 /** Counts primes so many times over, in a fresh instance. */
 export type RunKernel = (rounds: number) => Promise<number>;

@@ -8,3 +8,4 @@ export {
   type PreparationCache,
   type PreparationCacheOptions,
 } from "./preparation/index.ts";
+export { createSandboxPool, type InvocationLimits } from "./sandbox/index.ts";
