@@ -113,7 +113,7 @@ describe("the poll sample", () => {
     const refusal = page.getByRole("alert").filter({ hasText: "Poll: a call was refused." });
     await refusal.waitFor();
     expect(await refusal.locator("code").textContent()).toBe("auth.forbidden");
-    await page.locator(".toast").filter({ hasText: "Poll: You lack membership" }).waitFor();
+    await page.locator(".toast").filter({ hasText: "Poll: You lack membership" }).first().waitFor();
     await expectAccessible(page);
     await close();
   });
