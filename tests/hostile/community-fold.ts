@@ -37,6 +37,7 @@ export function pictureOfEvents(events: readonly PublicEvent[], moderated: reado
     if (topic === "proposal.created") put("versions", `${proposal} 1`, "");
     if (topic === "proposal.changed") put("versions", `${proposal} ${String(data["version"])}`, "");
     if (topic === "comment.created") put("comments", `${proposal} ${text(data["comment"])}`, "");
+    if (topic === "comment.restored") put("comments", `${proposal} ${text(data["comment"])}`, "");
     if (topic === "comment.removed") put("comments", `${proposal} ${text(data["comment"])}`, "removed");
     if (topic === "vote.cast") put("ballots", `${proposal} ${actor}`, "");
     if (topic === "vote.withdrawn") drop("ballots", `${proposal} ${actor}`);

@@ -92,6 +92,7 @@ export const eventTopics = {
   "comment.created": { tells: "Somebody commented on a proposal.", data: proposal.extend({ comment: id }), personal: [] },
   "comment.changed": { tells: "A comment was edited.", data: proposal.extend({ comment: id }), personal: [] },
   "comment.removed": { tells: "A comment was removed.", data: proposal.extend({ comment: id }), personal: [] },
+  "comment.restored": { tells: "A removed comment is back, after an appeal.", data: proposal.extend({ comment: id }), personal: [] },
 
   // --- votes ---
   "vote.cast": { tells: "Somebody voted, or changed their vote; never what they chose.", data: proposal, personal: [] },

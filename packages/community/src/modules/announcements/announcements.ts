@@ -5,8 +5,15 @@
  * that a week has one digest or none. It counts public events and names nobody.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, limits, type Announcement, type CommunityId, type EndpointId, type EventRecord } from "@althing/contract";
-import { announcementSchema } from "@althing/contract";
+import {
+  announcementSchema,
+  AppError,
+  limits,
+  type Announcement,
+  type CommunityId,
+  type EndpointId,
+  type EventRecord,
+} from "@althing/contract";
 import type { Rec, Store, Write } from "@althing/store";
 import { monotonicFactory } from "ulid";
 import { z } from "zod";

@@ -11,7 +11,7 @@ import { withGuards, type Standing } from "../../authority.ts";
 import type { CommunityRow } from "../../collections.ts";
 import type { EventDraft } from "../../events/index.ts";
 import { requireMembership } from "../../memberships/members.ts";
-import { view, type LedgerDesk, type LedgerRow } from "./ledger-desk.ts";
+import { tellOfComment, view, type LedgerDesk, type LedgerRow } from "./ledger-desk.ts";
 import type { ModerationDeps, OfAction } from "./moderation-deps.ts";
 
 export interface Appeals {
@@ -37,8 +37,10 @@ export function createAppeals(deps: ModerationDeps, desk: LedgerDesk): Appeals {
     const { id } = standing.community.value;
     if (entry.kind === "mute" && entry.state === "standing")
       return { writes: [...(await unmute(id, entry)), agenda.toRemove(expiry(id, entry))], events: [] };
-    if (entry.kind === "comment_removal" && entry.target !== undefined)
-      return { writes: await deps.comments.toRestore(id, entry.target, entry.body ?? ""), events: [] };
+    if (entry.kind === "comment_removal" && entry.target !== undefined) {
+      const writes = await deps.comments.toRestore(id, entry.target, entry.body ?? "");
+      return writes.length === 0 ? nothing : { writes, events: [tellOfComment("comment.restored", caller, entry.target)] };
+    }
     const { kind, member } = entry;
     const isHere = member !== null && (await deps.members.get([id, member])) !== undefined;
     if (kind !== "member_removal" || member === null || isHere || (await isRemovedSince(id, member, entry.id))) return nothing;

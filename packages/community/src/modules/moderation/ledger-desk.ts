@@ -7,12 +7,26 @@ import type { Caller } from "@althing/bus";
 import { AppError, type CommunityId, type LedgerEntry } from "@althing/contract";
 import type { Rec, Write } from "@althing/store";
 import type { AgendaEntry } from "../../agenda.ts";
+import type { EventDraft } from "../../events/index.ts";
 import type { LedgerCollections } from "./ledger-collections.ts";
-import type { ModerationDeps } from "./moderation-deps.ts";
+import type { CommentTarget, ModerationDeps } from "./moderation-deps.ts";
 
 /** `body`: what a removed comment said. */
 export type LedgerRow = LedgerEntry & { body?: string | undefined };
 export const view = ({ body: _kept, ...entry }: LedgerRow): LedgerEntry => entry;
+
+/** Whoever follows comments need not follow the ledger. */
+export const tellOfComment = (
+  topic: "comment.removed" | "comment.restored",
+  { endpoint }: Caller,
+  { proposal, comment }: CommentTarget,
+): EventDraft => ({
+  topic,
+  actor: { kind: "member", endpoint },
+  subject: `comment/${comment}`,
+  summary: topic === "comment.removed" ? "A comment was removed" : "A comment is back",
+  data: { proposal, comment },
+});
 
 export interface LedgerDesk extends LedgerCollections {
   readonly iso: (ms?: number) => string;

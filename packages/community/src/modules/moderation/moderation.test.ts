@@ -173,6 +173,11 @@ describe("a removal", () => {
     await moderation.decide(mia, { community, action: removal.id, upheld: false, reason: "It was" });
     expect(await read()).toMatchObject({ body: "rude words" });
     expect(await read()).not.toHaveProperty("removed");
+    const told = (await eventsOf(opened.world, community)).filter(({ topic }) => topic.startsWith("comment."));
+    expect(told.map(({ topic, data }) => [topic, JSON.parse(data)])).toEqual([
+      ["comment.removed", target],
+      ["comment.restored", target],
+    ]);
     expect(await counted()).toBe(1);
   });
 

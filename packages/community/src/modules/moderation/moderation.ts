@@ -17,7 +17,7 @@ import type { EventDraft } from "../../events/index.ts";
 import type { InCommunity } from "../../memberships/membership-deps.ts";
 import { requireMembership } from "../../memberships/members.ts";
 import { createAppeals, type Appeals } from "./appeals.ts";
-import { createLedgerDesk, view, type LedgerRow } from "./ledger-desk.ts";
+import { createLedgerDesk, tellOfComment, view, type LedgerRow } from "./ledger-desk.ts";
 import { ledgerDigest } from "./ledger-digest.ts";
 import type { ModerationDeps, OfAction } from "./moderation-deps.ts";
 
@@ -98,7 +98,8 @@ export function createModeration(deps: ModerationDeps): Moderation {
     if (input.kind === "comment_removal") {
       const { author, body, writes } = await deps.comments.toRemove(community, input, input.reason);
       if (author === caller.endpoint) throw new AppError("moderation.to_self");
-      return { member: author, writes, more: { target: { proposal: input.proposal, comment: input.comment }, body } };
+      const told = tellOfComment("comment.removed", caller, input);
+      return { member: author, writes, events: [told], more: { target: { proposal: input.proposal, comment: input.comment }, body } };
     }
     const member = await target(standing, caller, input.member);
     if (input.kind === "warning") return { member: input.member, writes: [] };
