@@ -2,7 +2,7 @@
  * People who act on a community over HTTP while its hub is killed, and a record of what they know of their acts.
  *
  * Invariant: each act is signed, sent under an Idempotency-Key and sent again under the same key until it is answered. What was answered counts as done or
- * refused; what a killed hub had begun and nobody answered (`request.in_progress` of a process that is gone) counts as unknown: done once or not at all. One
+ * refused, also where a killed hub had done it and the next one answers; what lost its answer (`request.answer_lost`) counts as unknown. One
  * person's acts follow one another, so what they know of their own vote or delegation is a set with one element, or more after an unknown act.
  */
 import { randomUUID } from "node:crypto";
@@ -110,7 +110,8 @@ export function startCrowd(place: CrowdPlace): Crowd {
       const headers = { "idempotency-key": key };
       const call = { method, path: path.startsWith("/api/") ? path : `${base}${path}`, headers, ...(body === undefined ? {} : { body }) };
       const answer = await callAs({ url: place.url }, actor.identity, call).catch(() => undefined);
-      if (answer !== undefined && answer.status !== 503) return answer.code === "request.in_progress" ? undefined : answer;
+      if (answer?.code === "request.answer_lost") return undefined;
+      if (answer !== undefined && answer.status !== 503 && answer.code !== "request.in_progress") return answer;
       await sleep(25);
     }
     return undefined;

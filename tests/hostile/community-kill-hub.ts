@@ -40,10 +40,17 @@ interface Life {
 
 const isOf = <T extends FromHub["type"]>(message: FromHub, type: T): message is Extract<FromHub, { type: T }> => message.type === type;
 
-function begin(config: Config, told: (text: string) => void): Life {
-  const child = spawn(process.execPath, ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", program], {
+/** What steers the hub from within, before its program. */
+export interface Preload {
+  readonly module: URL;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function begin(config: Config, told: (text: string) => void, preload: Preload | undefined): Life {
+  const before = preload === undefined ? [] : ["--import", preload.module.href];
+  const child = spawn(process.execPath, ["--disable-sigusr1", "--disable-warning=ExperimentalWarning", ...before, program], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...preload?.env },
   });
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", told);
   const send = (message: ToHub) => void child.send(message, () => undefined);
@@ -63,7 +70,7 @@ function begin(config: Config, told: (text: string) => void): Life {
   return { child, send, next };
 }
 
-export async function openKillableHub(): Promise<KillableHub> {
+export async function openKillableHub(preload?: Preload): Promise<KillableHub> {
   const dir = await tempDir();
   const config = await testConfig(join(dir.path, "data"), { log_level: "warn" });
   let text = "";
@@ -86,7 +93,7 @@ export async function openKillableHub(): Promise<KillableHub> {
   let last: ChildProcess | undefined;
 
   async function live(): Promise<{ life: Life; url: string; adminLink: string | undefined }> {
-    const life = begin(config, told);
+    const life = begin(config, told, preload);
     last = life.child;
     const prepared = await life.next("prepared");
     nats ??= await startNatsServer({ ...prepared, port: config.ports.nats });

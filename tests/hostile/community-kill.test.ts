@@ -167,7 +167,9 @@ afterAll(async () => {
 /** Reads on from where it was, and verifies all there is. */
 async function readChain(): Promise<void> {
   for (;;) {
-    const page = await client.call("events.export", { params: { community }, query: { after: chain.length, limit: 500 } });
+    // On a machine that is busy a hub may have to fence itself for a moment; what is asked here is the log.
+    const asked = () => client.call("events.export", { params: { community }, query: { after: chain.length, limit: 500 } });
+    const page = await eventually(asked, "the log is read");
     chain.push(...page.events);
     if (page.next === undefined) break;
   }
@@ -222,7 +224,8 @@ describe("fifty kills", () => {
   test("nobody was told anything strange, and a repeated act answered as before", () => {
     expect(known.surprises).toEqual([]);
     expect(known.done).toBeGreaterThan(kills * (actsBetween / 2));
-    expect(known.unknown).toBeGreaterThan(0);
+    // A run of a job by hand loses its answer, and nothing else.
+    expect(known.unknown).toBeLessThan(kills);
     expect(known.repeated).toBeGreaterThan(0);
   });
 

@@ -48,6 +48,15 @@ afterAll(() => world?.[Symbol.asyncDispose]());
 const inGarden = (path: string, more: Partial<Called> = {}): Called => ({ community: "garden", extension: menaceId, path, ...more });
 const call = (path: string, more: Partial<Called> = {}, as?: Person) => world.call(inGarden(path, more), as);
 
+/** What is counted by the hour holds within one: what an hour's end fell into is done once more. Hub and test share the machine's clock. */
+async function inOneHour(work: () => Promise<() => void>): Promise<void> {
+  const hour = () => Math.floor(Date.now() / 3_600_000);
+  const before = hour();
+  const check = await work();
+  if (hour() === before) check();
+  else (await work())();
+}
+
 /** Every answer, good or bad. */
 function expectDressed(answer: Pick<Answered, "headers">): void {
   expect(answer.headers.get("x-request-id")).toMatch(/^\w{10,}/);
@@ -325,20 +334,28 @@ describe("quotas", () => {
     await world.found(name);
     await world.setPolicy(name, { limits: { ...wide, timeMs: 1_500, ...limit } });
     await world.install(name, menaceManifest({ component }));
-    const first = await call("/loop", { community: name });
-    expect(told(first)).toBe("429 ext.quota_exceeded");
-    expect(String(first.json["detail"])).toContain(quota);
-    const next = await call("/ok", { community: name });
-    expect(told(next)).toBe("429 ext.quota_exceeded");
-    expect(Number(next.headers.get("retry-after"))).toBeGreaterThan(0);
-    const usage = await world.alice.client.call("packages.usage", { params: { community: name, install: menaceId }, query: {} });
-    expect(usage.limits.find((one) => one.quota === quota)).toMatchObject({ state: "exhausted" });
+    await inOneHour(async () => {
+      const first = await call("/loop", { community: name });
+      const next = await call("/ok", { community: name });
+      const usage = await world.alice.client.call("packages.usage", { params: { community: name, install: menaceId }, query: {} });
+      return () => {
+        expect(told(first)).toBe("429 ext.quota_exceeded");
+        expect(String(first.json["detail"])).toContain(quota);
+        expect(told(next)).toBe("429 ext.quota_exceeded");
+        expect(Number(next.headers.get("retry-after"))).toBeGreaterThan(0);
+        expect(usage.limits.find((one) => one.quota === quota)).toMatchObject({ state: "exhausted" });
+      };
+    });
   });
 
   test("an extension cannot spend another's: its neighbour in the same community is served", async () => {
     await world.install("lake", menaceManifest({ component, name: neighbourId }));
-    expect(told(await call("/ok", { community: "lake" }))).toBe("429 ext.quota_exceeded");
-    expect(told(await call("/ok", { community: "lake", extension: neighbourId }))).toBe("200");
+    await inOneHour(async () => {
+      await call("/loop", { community: "lake" });
+      const own = await call("/ok", { community: "lake" });
+      const neighbours = await call("/ok", { community: "lake", extension: neighbourId });
+      return () => expect([own, neighbours].map(told)).toEqual(["429 ext.quota_exceeded", "200"]);
+    });
   });
 });
 

@@ -6,7 +6,11 @@
  */
 import {
   buildOpenApi,
+  bodyErrors,
+  changeErrors,
   commonSignedErrors,
+  conditionalRoutes,
+  conditionErrors,
   errorCatalogue,
   instancePermissions,
   limits,
@@ -64,7 +68,12 @@ export function routesPage(): string {
   );
   const introduction =
     "The whole interface over HTTP. Schemas of bodies and answers are in [openapi.json](openapi.json), which a running instance serves at `/api/openapi.json`.";
-  const common = `## Refusals that any signed route can answer with\n\n${commonSignedErrors.map(code).join(" ")}`;
+  const common = [
+    `## Refusals that any signed route can answer with\n\n${commonSignedErrors.map(code).join(" ")}`,
+    `Where there is a body: ${bodyErrors.map(code).join(" ")}`,
+    `Where something changes (POST, PUT, DELETE): ${changeErrors.map(code).join(" ")}`,
+    `With If-Match (${[...conditionalRoutes].map(code).join(" ")}): ${conditionErrors.map(code).join(" ")}`,
+  ].join("\n\n");
   return page("Routes", introduction, classes, ...parts, common);
 }
 

@@ -38,6 +38,8 @@ export interface BusOptions {
   readonly clock: Clock;
   readonly config: BusConfig;
   readonly log?: BusLog;
+  /** Told what the request of somebody who comes or is revoked is answered with, right before its batch, so that whoever keeps it has it exactly when that is committed. */
+  readonly onDecided?: (answer: unknown) => void;
   /** How often expired sessions and invitations are ended. */
   readonly sweepMs?: number;
 }
@@ -151,7 +153,7 @@ export async function createBus(options: BusOptions): Promise<Bus> {
     roomForBlob: roomForBlob(shared),
     isReader: isReader(shared),
   });
-  const users = createUsers(shared);
+  const users = createUsers({ ...shared, onDecided: options.onDecided });
   const sessions = createSessions({ ...shared, claims: options.claims });
   chores.assign((chore) =>
     chore.kind === "clear-room" ? clearRoom(shared, blobs, chore.room, chore.persisted) : leaveAllRooms(shared, chore.endpoint),

@@ -36,4 +36,5 @@ export type { CommunityRooms, Departure, RoomAct, RoomTold } from "./rooms/commu
 export type { ChangeOptions } from "./rooms/change-room.ts";
 export type { Input, Output } from "./route-input.ts";
 export type { Sessions } from "./sessions.ts";
+export { loadStream, savedStreamSchema, saveStream, type SavedStream, type StreamCopy } from "./stream-copy.ts";
 export type { Users } from "./users.ts";

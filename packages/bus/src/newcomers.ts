@@ -41,6 +41,8 @@ export interface NewcomersDeps {
   readonly collections: Collections;
   readonly clock: Clock;
   readonly limits: BusLimits;
+  /** As in `BusOptions`. */
+  readonly onDecided?: ((answer: unknown) => void) | undefined;
 }
 
 const linkKey = ["current"] as const;
@@ -82,6 +84,7 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
       requireInstance(caller, "users.invite");
       const token = newToken();
       const expiresAt = isoTime(clock.now() + limits.invitationTtlSeconds * 1_000);
+      deps.onDecided?.({ token, expiresAt });
       await collections.invitations.create([hashOf(token)], { by: caller.signPub, expiresAt });
       return { token, expiresAt };
     },

@@ -25,6 +25,8 @@ export interface RevocationDeps {
   readonly chores: Chores;
   readonly clock: Clock;
   readonly locks: KeyedLock;
+  /** As in `BusOptions`. */
+  readonly onDecided?: ((answer: unknown) => void) | undefined;
 }
 
 /** The record of admins without the one revoked. @throws {user.last_admin} */
@@ -56,6 +58,7 @@ export async function revokeUser(deps: RevocationDeps, signPub: SignPub, admin: 
         sessions ? collections.sessions.toDelete([user.endpoint], sessions.revision) : collections.sessions.toCheck([user.endpoint], 0),
         chores.toPut({ kind: "leave-rooms", endpoint: user.endpoint }),
       ];
+      deps.onDecided?.(user);
       const revision = await store.batch(writes);
       index.apply(revision, [{ type: "sessions", endpoint: user.endpoint, open: [] }]);
       return user;

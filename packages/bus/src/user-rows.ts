@@ -44,7 +44,12 @@ export async function checkKeyCard(signPub: SignPub, keys: KeyCard): Promise<voi
  * @throws {user.exists} {user.handle_taken} {user.bad_key_proof}
  */
 export async function addUser(
-  deps: { readonly store: Store; readonly collections: Collections; readonly clock: Clock },
+  deps: {
+    readonly store: Store;
+    readonly collections: Collections;
+    readonly clock: Clock;
+    readonly onDecided?: ((answer: unknown) => void) | undefined;
+  },
   newcomer: Newcomer,
   right: () => Promise<readonly Write[]>,
 ): Promise<User> {
@@ -72,6 +77,7 @@ export async function addUser(
         ),
       );
     }
+    deps.onDecided?.(user);
     try {
       await store.batch(mergeWrites(writes));
     } catch (error) {

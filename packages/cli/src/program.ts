@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { addAnnounce } from "./commands/announce.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addBlob } from "./commands/blob.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCheck } from "./commands/check.ts";
@@ -26,6 +27,7 @@ import { addPackage } from "./commands/package.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addProposal } from "./commands/proposal.ts";
 import { addRegistry } from "./commands/registry.ts";
+import { addRestore } from "./commands/restore.ts";
 import { addRole } from "./commands/role.ts";
 import { addRoom } from "./commands/room.ts";
 import { addRunner } from "./commands/runner.ts";
@@ -34,6 +36,7 @@ import { addStatus } from "./commands/status.ts";
 import { addStop } from "./commands/stop.ts";
 import { addTrust } from "./commands/trust.ts";
 import { addUp } from "./commands/up.ts";
+import { addRollback, addUpgrade } from "./commands/upgrade.ts";
 import { addUser } from "./commands/user.ts";
 import { addVote } from "./commands/vote.ts";
 import { addWorker } from "./commands/worker.ts";
@@ -74,6 +77,7 @@ export function buildProgram(host: CliHost = nullHost): Command {
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 130 interrupted.\n");
   addCommonOptions(program);
   for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addRunner, addSmoke, addCheck]) add(host, program);
+  for (const add of [addBackup, addRestore, addUpgrade, addRollback]) add(host, program);
   for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob]) add(host, program);
   for (const add of [
     addCommunity,

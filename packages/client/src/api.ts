@@ -26,6 +26,8 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   readonly ifMatch?: string;
   readonly signal?: AbortSignal;
+  /** Told how many bytes went out, of a call that has a body, else how many came. */
+  readonly onProgress?: (bytes: number) => void;
 }
 
 export interface ApiDeps {
@@ -234,6 +236,7 @@ async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options:
     ...(prepared.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: prepared.headersTimeoutMs }),
     ...(prepared.body === undefined ? {} : { body: prepared.body }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...progressOf(prepared, options),
   };
   const send = prepared.send ?? ((ready: HttpRequest) => deps.http.send(ready));
   if (!prepared.signed) return send(request);
@@ -249,6 +252,11 @@ async function sendOnce(deps: ApiDeps, url: string, prepared: Prepared, options:
   return send({ ...request, headers });
 }
 
+function progressOf({ body }: Prepared, { onProgress }: CallOptions): Pick<HttpRequest, "onSent" | "onReceived"> {
+  if (onProgress === undefined) return {};
+  return body === undefined ? { onReceived: onProgress } : { onSent: onProgress };
+}
+
 function problemOf(answer: HttpAnswer): AppError {
   if (answer.status >= 300 && answer.status < 400)
     return new AppError("client.bad_answer", { detail: `a redirect (${answer.status}), which is never followed` });
@@ -259,7 +267,11 @@ function problemOf(answer: HttpAnswer): AppError {
     return new AppError("client.bad_answer", { detail: `status ${answer.status} without a known problem` });
   }
   if (answer.retryAfterSeconds === undefined) return known;
-  return new AppError(known.code, known.params, { faults: known.faults, retryAfterSeconds: answer.retryAfterSeconds });
+  return new AppError(known.code, known.params, {
+    faults: known.faults,
+    retryAfterSeconds: answer.retryAfterSeconds,
+    ...(known.requestId === undefined ? {} : { requestId: known.requestId }),
+  });
 }
 
 function readAnswer<N extends RouteName>(name: N, route: Route, answer: HttpAnswer): RouteResponse<N> {

@@ -63,7 +63,7 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
   const ended = new AbortController();
 
   async function open(): Promise<Link> {
-    const key = deps.platform.createSessionKey();
+    const key = await deps.platform.createSessionKey();
     const session = await deps.api.call("session.open", { body: { nkey: key.nkey } });
     // The nkey goes into a signed request later, to end this session and no other.
     if (session.nkey !== key.nkey) throw new AppError("client.bad_answer", { detail: "session.open: another key than the one asked for" });

@@ -308,6 +308,35 @@ describe("delivery", () => {
     expect(event?.kind === "message" && event.text).toBeUndefined();
   });
 
+  it("hands a redaction on whose target lies before what was read, for its sender's own messages alone", async () => {
+    const { mine, his, warnings } = await roomForTwo();
+    const { id } = await his.send("long ago");
+    await his.redact(id, "a slip");
+    await mine.redact(id, "once more");
+    const { id: spared } = await mine.send("mine, and not his to redact");
+    await his.redact(spared, "not his");
+    const { events, handler } = collector();
+    const subscription = await mine.subscribe(handler, { since: { last: 4 } });
+    await subscription.close();
+    expect(events.map((event) => event.kind === "control" && [event.target, event.reason, event.moderates])).toEqual([
+      [id, "a slip", false],
+      [id, "once more", true],
+      false,
+    ]);
+    expect(warnings.map((warning) => warning.code)).toEqual(["frame.forged"]);
+  });
+
+  it("tells what each epoch changed, and nothing of epochs that a member is not served", async () => {
+    const { mine, his } = await roomForTwo();
+    const [made, invited] = [await mine.epochChange(1), await mine.epochChange(2)];
+    expect(made).toMatchObject({ epoch: 1, reason: "create", removed: [] });
+    expect(made?.added.map(({ role }) => role)).toEqual(["owner"]);
+    expect(invited).toMatchObject({ epoch: 2, reason: "invite" });
+    expect(invited?.added).toHaveLength(1);
+    expect(await mine.epochChange(99)).toBeUndefined();
+    expect(await his.epochChange(1)).toBeUndefined();
+  });
+
   it("keeps a message whose id somebody else used first, when that person redacts the id", async () => {
     const { mine, his } = await roomForTwo();
     const { id } = await his.send("a decoy under an id that he heard of early");
@@ -323,7 +352,7 @@ describe("delivery", () => {
     const heard = collector();
     const subscription = await his.subscribe(heard.handler);
     await mine.send("one");
-    const key = platform.createSessionKey();
+    const key = await platform.createSessionKey();
     const session = await adas.call("session.open", { body: { nkey: key.nkey } });
     const { connection } = await platform.connectBus({
       apiUrl: instance.url,

@@ -12,6 +12,7 @@ import {
   type Notice,
   type PublicEvent,
   type PublicIdentity,
+  type RoomId,
   type RouteInput,
   type RouteName,
   type RouteResponse,
@@ -20,7 +21,7 @@ import {
 import { safetyNumber, type Identity } from "@althing/crypto";
 import { platform } from "#platform";
 import { createApi, ownRow, type CallOptions } from "./api.ts";
-import { fetchBlob, storeBlob, type PutBlobOptions, type StoredBlob } from "./blobs.ts";
+import { fetchBlob, storeBlob, type BlobOptions, type PutBlobOptions, type StoredBlob } from "./blobs.ts";
 import { createBusLink } from "./bus-link.ts";
 import { createEmitter } from "./emitter.ts";
 import { followEvents, untilClosed, type FollowOptions } from "./event-feed.ts";
@@ -64,6 +65,8 @@ export interface ClientEvents extends Record<string, unknown> {
   connection: ConnectionEvent;
   /** An `AppError` of class `epoch.*`, `frame.*`, `pin.*`, or first sight. */
   warning: ClientWarning;
+  /** The same warnings, of rooms alone and with the room they are about: a frame that was dropped does not name it. */
+  roomWarning: { readonly room: RoomId; readonly warning: ClientWarning };
   /** A hint of the hub; ask again over HTTP. */
   notice: Notice;
 }
@@ -81,7 +84,7 @@ export interface AlthingClient {
   publishKeys(): Promise<User>;
   putBlob(bytes: Uint8Array, options?: PutBlobOptions): Promise<StoredBlob>;
   /** @param key as it came with the message: base64url or bytes */
-  getBlob(hash: string, key: string | Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+  getBlob(hash: string, key: string | Uint8Array, options?: BlobOptions): Promise<Uint8Array<ArrayBuffer>>;
   /** Twelve groups of five digits, the same on both sides. @throws {room.no_keys} */
   safetyNumber(who: Handle | EndpointId | string): Promise<string>;
   /** Public events of a community (id or name) as they happen, each once; opened again where it broke off. @throws {client.bad_answer} and what the route events.stream refuses for good */
@@ -118,9 +121,10 @@ export function createClient(options: ClientOptions): AlthingClient {
     log({ event: "connection", plane: event.plane, state: event.state, url: event.url });
     events.emit("connection", event);
   };
-  const warn = (warning: ClientWarning) => {
+  const warn = (warning: ClientWarning, room?: RoomId) => {
     log({ event: "warning", code: warning.code });
     events.emit("warning", warning);
+    if (room !== undefined) events.emit("roomWarning", { room, warning });
   };
   const api = createApi({
     identity,
@@ -205,7 +209,7 @@ export function createClient(options: ClientOptions): AlthingClient {
     identityOf,
     publishKeys: () => api.call("me.keys.put", { body: identity.card }),
     putBlob: (bytes, blobOptions) => storeBlob(api, bytes, blobOptions),
-    getBlob: (hash, key) => fetchBlob(api, hash, key),
+    getBlob: (hash, key, blobOptions) => fetchBlob(api, hash, key, blobOptions),
     safetyNumber: safetyNumberWith,
     followEvents: (community, followOptions) => followEvents(api, community, untilClosed(ended.signal, followOptions)),
     on: events.on,

@@ -38,6 +38,8 @@ export interface EpochChange {
   readonly epoch: number;
   readonly reason: EpochRecord["reason"];
   readonly maker: EndpointId;
+  /** By the maker's clock, ISO 8601. */
+  readonly at: string;
   readonly added: readonly EpochMember[];
   readonly removed: readonly EpochMember[];
 }
@@ -70,6 +72,8 @@ export interface EpochBook {
   sync(room: Room, least?: number): Promise<VerifiedEpoch>;
   /** @throws {epoch.no_key} the record of that epoch is not served to this member */
   at(epoch: number): Promise<VerifiedEpoch>;
+  /** What the record changed against the one before; of the first: who was in. @throws {epoch.no_key} */
+  changeAt(epoch: number): Promise<EpochChange>;
   key(epoch: number): Promise<EpochKey>;
   /** Takes in a record this client made and the server accepted. */
   adopt(bytes: Uint8Array<ArrayBuffer>, key: Uint8Array<ArrayBuffer>): Promise<VerifiedEpoch>;
@@ -258,6 +262,11 @@ export function createEpochBook(deps: EpochBookDeps): EpochBook {
       return advance(room, anchor, before);
     },
     at,
+    async changeAt(epoch) {
+      const after = await at(epoch);
+      const before = epoch === 1 ? undefined : await at(epoch - 1);
+      return before === undefined ? firstChange(after) : changeBetween(before, after);
+    },
     key,
     async adopt(bytes, newKey) {
       const decoded = decodeEpoch(bytes);
@@ -315,9 +324,15 @@ function changeBetween(before: VerifiedEpoch, after: VerifiedEpoch): EpochChange
     epoch: after.record.epoch,
     reason: after.record.reason,
     maker: after.record.maker,
+    at: after.record.at,
     added: after.record.members.filter((member) => !before.members.has(member.endpoint)),
     removed: before.record.members.filter((member) => !after.members.has(member.endpoint)),
   };
+}
+
+/** Before the first record nobody was in. */
+function firstChange({ record }: VerifiedEpoch): EpochChange {
+  return { epoch: record.epoch, reason: record.reason, maker: record.maker, at: record.at, added: record.members, removed: [] };
 }
 
 function forged(room: RoomId, epoch: number, detail: string): AppError {

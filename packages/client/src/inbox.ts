@@ -136,9 +136,8 @@ export function createInbox(deps: InboxDeps): Inbox {
   async function deliver(placed: Placed<Item>): Promise<void> {
     const { facts, at } = placed.item;
     try {
-      const event = toEvent(facts, placed.seq, at);
-      const admitted = redactions.admits(event);
-      if (admitted instanceof Promise ? await admitted : admitted) await hand(event);
+      const admitted = redactions.admit(toEvent(facts, placed.seq, at));
+      await hand(admitted instanceof Promise ? await admitted : admitted);
     } catch (error) {
       drop(error);
     }
@@ -281,8 +280,7 @@ export function createInbox(deps: InboxDeps): Inbox {
           seen.add(name);
           const opened = await deps.opener.open(parsed, "stored");
           finder.saw(place);
-          const event = toEvent(factsOf(opened), stored.seq, stored.at);
-          if (await redactions.admits(event)) await attached.handler(event);
+          await attached.handler(await redactions.admit(toEvent(factsOf(opened), stored.seq, stored.at)));
           await core.append(sequencer.commit(place));
         } catch (error) {
           drop(error);

@@ -1,11 +1,13 @@
 /** Public face of the client library, the same in Node and in browsers. */
 export type { CallOptions } from "./api.ts";
-export type { PutBlobOptions, StoredBlob } from "./blobs.ts";
+export type { BlobOptions, PutBlobOptions, StoredBlob } from "./blobs.ts";
 export { loadBrowserIdentity, removeBrowserIdentity, saveBrowserIdentity } from "./browser-identity.ts";
 export { createClient, type AlthingClient, type ClientEvents, type ClientOptions, type ConnectionEvent, type LogEvent } from "./client.ts";
+export type { EpochChange } from "./epoch-book.ts";
 export { exportEvents, type FollowOptions } from "./event-feed.ts";
 export type { RoomHandler, RoomSubscription, Since } from "./inbox.ts";
 export { claimInstance, fetchHealth, joinInstance, type NewcomerOptions } from "./open-instance.ts";
+export { newMessageId } from "./message-id.ts";
 export type { Sent } from "./outbox.ts";
 export {
   createPackagesClient,
@@ -17,7 +19,7 @@ export {
 } from "./packages.ts";
 export type { Member } from "./room-directory.ts";
 export type { BlobLink, ControlEvent, EpochEvent, MessageEvent, RoomEvent } from "./room-events.ts";
-export type { HistoryOptions, RoomHandle, SendOptions } from "./room-handle.ts";
+export type { HistoryOptions, JoinRequest, RoomHandle, SendOptions } from "./room-handle.ts";
 export type { NewRoom, Rooms } from "./rooms.ts";
 export {
   castBallot,
@@ -33,7 +35,19 @@ export {
   type VoteRef,
 } from "./secret-ballots.ts";
 export { openMemoryState, type ClientState } from "./state.ts";
-export { openIndexedDbState } from "./state-indexeddb.ts";
+export { openIndexedDbState, removeIndexedDbState } from "./state-indexeddb.ts";
 export type { ClientWarning, FirstSight } from "./warnings.ts";
 export { openFileState } from "#platform";
-export { checkRecoveryPhrase, identityFromPhrase, newRecoveryPhrase, type Identity } from "@althing/crypto";
+export {
+  checkRecoveryPhrase,
+  decodeIdentityFile,
+  encodeIdentityFile,
+  findAuditFault,
+  identityFromPhrase,
+  isProtected as isProtectedIdentityFile,
+  newRecoveryPhrase,
+  verifyChain,
+  type ChainFault,
+  type ChainVerdict,
+  type Identity,
+} from "@althing/crypto";

@@ -57,7 +57,7 @@ function createHttp(options: { readonly ca?: string | undefined }): Http {
         ...(input.headersTimeoutMs === undefined ? {} : { headersTimeout: input.headersTimeoutMs }),
       });
       const isStream = answer.statusCode === wantedStatus;
-      const body = isStream ? new Uint8Array() : await readAtMost(answer.body, input.maxBytes);
+      const body = isStream ? new Uint8Array() : await readAtMost(answer.body, input);
       const retryAfter = Number(answer.headers["retry-after"]);
       return {
         status: answer.statusCode,
@@ -79,7 +79,10 @@ function createHttp(options: { readonly ca?: string | undefined }): Http {
   };
 }
 
-async function readAtMost(stream: AsyncIterable<Uint8Array> & { destroy(): unknown }, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readAtMost(
+  stream: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  { maxBytes, onReceived }: Pick<HttpRequest, "maxBytes" | "onReceived">,
+): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of stream) {
@@ -89,6 +92,7 @@ async function readAtMost(stream: AsyncIterable<Uint8Array> & { destroy(): unkno
       throw new HttpOversize(maxBytes);
     }
     parts.push(part);
+    onReceived?.(length);
   }
   const whole = new Uint8Array(length);
   let at = 0;
@@ -104,7 +108,7 @@ const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 /** An nkey seed is two bytes of prefix, 32 of seed, two of checksum, in base 32. */
 const seedOffset = 2;
 
-function createSessionKey(): SessionKey {
+async function createSessionKey(): Promise<SessionKey> {
   const pair = createUser();
   const nkey = pair.getPublicKey();
   const seed = decodeBase32(new TextDecoder().decode(pair.getSeed())).subarray(seedOffset, seedOffset + 32);

@@ -15,6 +15,10 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** How long the server may take to begin its answer; absent: 30 s. Not in browsers. */
   readonly headersTimeoutMs?: number;
+  /** Told how many bytes of the body went out; in browsers only. */
+  readonly onSent?: (bytes: number) => void;
+  /** Told how many bytes of the answer came. */
+  readonly onReceived?: (bytes: number) => void;
 }
 
 export interface HttpAnswer {
@@ -80,6 +84,7 @@ export interface BusConnectionResult {
 
 export interface Platform {
   createHttp(options: { readonly ca?: string | undefined }): Http;
-  createSessionKey(): SessionKey;
+  /** Of a browser: loads what speaks NATS, once, so that pages without rooms never do. @throws {client.unreachable} that did not load */
+  createSessionKey(): Promise<SessionKey>;
   connectBus(target: BusTarget): Promise<BusConnectionResult>;
 }

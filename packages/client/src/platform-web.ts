@@ -5,10 +5,8 @@
  * that a strict Content-Security-Policy without `unsafe-eval` holds without a report.
  */
 import { AppError, interpretSchemas } from "@althing/contract";
-import { nkeyAuthenticator, wsconnect } from "@nats-io/nats-core";
-import { createUser } from "@nats-io/nkeys";
-import { busSocketUrl } from "./target.ts";
 import type { ClientState } from "./state.ts";
+import { upload } from "./upload-web.ts";
 import {
   HttpFailure,
   HttpOversize,
@@ -46,7 +44,7 @@ async function ask(input: HttpRequest, wantedStatus: number | undefined): Promis
     throw new HttpFailure(cause instanceof Error ? cause.message : String(cause), true, cause);
   }
   const isStream = answer.status === wantedStatus;
-  const body = isStream ? new Uint8Array() : await readAtMost(answer, input.maxBytes);
+  const body = isStream ? new Uint8Array() : await readAtMost(answer, input);
   const retryAfter = Number(answer.headers.get("retry-after") ?? Number.NaN);
   return {
     status: answer.type === "opaqueredirect" ? 302 : answer.status,
@@ -58,7 +56,11 @@ async function ask(input: HttpRequest, wantedStatus: number | undefined): Promis
 }
 
 function createHttp(): Http {
-  return { send: (input) => ask(input, undefined), open: ask, close: async () => undefined };
+  return {
+    send: (input) => (input.onSent === undefined ? ask(input, undefined) : upload(input, input.onSent)),
+    open: ask,
+    close: async () => undefined,
+  };
 }
 
 /** Not every browser's body can be iterated. */
@@ -72,7 +74,7 @@ async function* partsOf(answer: Response): AsyncGenerator<Uint8Array> {
 }
 
 /** Stops at the first byte too many, so that an endless answer cannot fill the memory. */
-async function readAtMost(answer: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readAtMost(answer: Response, { maxBytes, onReceived }: HttpRequest): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   try {
@@ -84,6 +86,7 @@ async function readAtMost(answer: Response, maxBytes: number): Promise<Uint8Arra
         throw new HttpOversize(maxBytes);
       }
       parts.push(part.value);
+      onReceived?.(length);
     }
   } catch (cause) {
     if (cause instanceof HttpOversize) throw cause;
@@ -92,33 +95,16 @@ async function readAtMost(answer: Response, maxBytes: number): Promise<Uint8Arra
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-function createSessionKey(): SessionKey {
-  const pair = createUser();
-  const nkey = pair.getPublicKey();
-  const stock = nkeyAuthenticator(pair.getSeed());
-  return {
-    nkey,
-    authenticator: (nonce) => {
-      const answer = stock(nonce);
-      return { nkey, sig: answer !== undefined && "sig" in answer ? String(answer.sig) : "" };
-    },
-  };
+/** NATS is most of this library's code, and pages without rooms need none of it. */
+async function natsParts() {
+  try {
+    return await import("./nats-web.ts");
+  } catch (cause) {
+    throw new AppError("client.unreachable", { detail: "the part of the page that connects rooms did not load" }, { cause });
+  }
 }
 
-async function connectBus(target: BusTarget): Promise<BusConnectionResult> {
-  const url = busSocketUrl(target.apiUrl);
-  const connection = await wsconnect({
-    servers: url,
-    reconnect: false,
-    ignoreClusterUpdates: true,
-    inboxPrefix: target.inboxPrefix,
-    authenticator: target.key.authenticator,
-    timeout: target.timeoutMs,
-    pingInterval: 10_000,
-    maxPingOut: 2,
-    noAsyncTraces: true,
-  });
-  return { connection, url };
-}
+const createSessionKey = async (): Promise<SessionKey> => (await natsParts()).createSessionKey();
+const connectBus = async (target: BusTarget): Promise<BusConnectionResult> => (await natsParts()).connectBus(target);
 
 export const platform: Platform = { createHttp, createSessionKey, connectBus };

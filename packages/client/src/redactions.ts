@@ -1,17 +1,18 @@
 /**
  * Who wrote which message, as far as this run has seen it, to decide whether a redaction counts.
  *
- * Invariant: a redaction is admitted from the author of its target or from an owner or moderator of the redaction's own epoch; anybody else's is a
- * forgery. Bounded: of the oldest messages the author is forgotten, and then only moderators can redact them.
+ * Invariant: a redaction counts from the author of its target or from an owner or moderator of the redaction's own epoch; anybody else's is a
+ * forgery. Bounded: of the oldest messages the author is forgotten, and before a stretch of history it was never known. Then a redaction is handed on with
+ * what it counts for (`moderates`), because its target may be the redactor's own message, and to call that a forgery would be wrong.
  */
 import { AppError, type EndpointId } from "@althing/contract";
 import type { MaybePromise } from "@althing/crypto";
 import type { RoomCore } from "./room-core.ts";
-import type { RoomEvent } from "./room-events.ts";
+import type { ControlEvent, MessageEvent } from "./room-events.ts";
 
 export interface Redactions {
-  /** Notes authors; @throws {frame.forged} a redaction by somebody who may not */
-  admits(event: RoomEvent): MaybePromise<boolean>;
+  /** Notes authors; says of a redaction what it counts for. @throws {frame.forged} a redaction by somebody who may not */
+  admit(event: MessageEvent | ControlEvent): MaybePromise<MessageEvent | ControlEvent>;
 }
 
 /** The newest so many are remembered, and up to as many before them. */
@@ -22,21 +23,23 @@ export function createRedactions(core: RoomCore): Redactions {
   let authors = new Map<string, EndpointId>();
   let before = new Map<string, EndpointId>();
   const authorOf = (id: string) => authors.get(id) ?? before.get(id);
-  const note = ({ id, sender }: RoomEvent & { kind: "message" }) => {
+  const note = ({ id, sender }: MessageEvent) => {
     // The first with an id keeps it: somebody else's message under the same id must not make its sender the author.
     if (authorOf(id) !== undefined) return;
     if (authors.size >= authorsMax) [before, authors] = [authors, new Map<string, EndpointId>()];
     authors.set(id, sender);
   };
-  const check = async (event: RoomEvent & { kind: "control" }): Promise<boolean> => {
-    if (await mayModerate(core, event.sender, event.epoch ?? 0)) return true;
-    throw new AppError("frame.forged", { detail: "a redaction by somebody who may not redact this message" });
+  const judge = async (event: ControlEvent, target: string): Promise<ControlEvent> => {
+    const moderates = await mayModerate(core, event.sender, event.epoch ?? 0);
+    const author = authorOf(target);
+    if (!moderates && author !== undefined && author !== event.sender)
+      throw new AppError("frame.forged", { detail: "a redaction by somebody who may not redact this message" });
+    return { ...event, moderates };
   };
   return {
-    admits(event) {
+    admit(event) {
       if (event.kind === "message") note(event);
-      const free = event.kind !== "control" || event.target === undefined || authorOf(event.target) === event.sender;
-      return free || check(event);
+      return event.kind !== "control" || event.target === undefined ? event : judge(event, event.target);
     },
   };
 }

@@ -52,6 +52,8 @@ export interface ControlEvent extends FrameEvent {
   /** Of a `redact`: the message, and why. */
   readonly target?: string;
   readonly reason?: string;
+  /** Of a `redact`: its sender may moderate, so that it counts for anybody's message; else for the sender's own alone. */
+  readonly moderates?: boolean;
 }
 
 export interface EpochEvent extends EpochChange {

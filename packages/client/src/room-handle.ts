@@ -20,13 +20,14 @@ import {
 import { fromBase64url, parseFrame, utf8, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import type { BusLink, Link } from "./bus-link.ts";
+import type { EpochChange } from "./epoch-book.ts";
 import { createGapFinder } from "./gap-finder.ts";
 import { readHistoryPages, readLastFrames } from "./history-pages.ts";
 import { createInbox, type RoomHandler, type RoomSubscription, type Since } from "./inbox.ts";
 import { createMembership } from "./membership.ts";
 import { createOutbox, type Sent } from "./outbox.ts";
 import { encodeRedaction } from "./payload.ts";
-import { createRedactions, mayModerate } from "./redactions.ts";
+import { createRedactions } from "./redactions.ts";
 import type { RoomCore } from "./room-core.ts";
 import type { Member } from "./room-directory.ts";
 import { factsOf, redactEvent, toEvent, type BlobLink, type RoomEvent } from "./room-events.ts";
@@ -69,6 +70,11 @@ export interface RoomHandle {
   /** Messages as history has them, redactions applied; does not touch cursors. */
   history(options?: HistoryOptions): Promise<RoomEvent[]>;
   members(): Promise<Member[]>;
+  /**
+   * What a verified epoch record changed, as its event told it.
+   * @returns undefined in rooms without encryption, and for epochs whose record this member is not served
+   */
+  epochChange(epoch: number): Promise<EpochChange | undefined>;
   invite(who: Handle | EndpointId | string, role?: RoomRole): Promise<void>;
   /** Extensions of the room's community that may be invited, and which are in it. */
   extensions(): Promise<RoomExtension[]>;
@@ -169,6 +175,14 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     subscribe: (handler, options = {}) => inbox.attach(handler, options.since ?? "cursor"),
     history: (options = {}) => readHistory(deps, options),
     members: () => core.directory.list(),
+    async epochChange(epoch) {
+      try {
+        return await core.book.changeAt(epoch);
+      } catch (error) {
+        if (hasCode(error, "epoch.no_key")) return undefined;
+        throw error;
+      }
+    },
     invite: (who, role = "member") => membership.invite(who as Handle, role),
     extensions: membership.extensions,
     inviteExtension: membership.inviteExtension,
@@ -262,7 +276,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
         const event = toEvent(factsOf(await opener.open(parsed, "stored")), stored.seq, stored.at);
         seen.add(name);
         finder.saw(place);
-        if (await redactions.admits(event)) events.push(event);
+        events.push(await redactions.admit(event));
       } catch (error) {
         countOrThrow(core, error);
       }
@@ -270,7 +284,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
     if (options.last === undefined && events.length >= limit) break;
   }
   core.missed(finder.gaps());
-  return applyRedactions(core, options.last === undefined ? events.slice(0, limit) : events);
+  return applyRedactions(options.last === undefined ? events.slice(0, limit) : events);
 }
 
 function countOrThrow(core: RoomCore, error: unknown): void {
@@ -283,13 +297,15 @@ function countOrThrow(core: RoomCore, error: unknown): void {
 }
 
 /** Ids are the sender's choice: an author redacts its own message of an id, not somebody else's of the same id; a moderator redacts all. */
-async function applyRedactions(core: RoomCore, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+function applyRedactions(events: readonly RoomEvent[]): RoomEvent[] {
   const redacted = new Map<string, { by: EndpointId; reason: string }>();
   const nameOf = (target: string, sender: EndpointId | "anybody") => `${target}/${sender}`;
   for (const event of events) {
     if (event.kind !== "control" || event.target === undefined) continue;
-    const moderates = await mayModerate(core, event.sender, event.epoch ?? 0);
-    redacted.set(nameOf(event.target, moderates ? "anybody" : event.sender), { by: event.sender, reason: event.reason ?? "" });
+    redacted.set(nameOf(event.target, event.moderates === true ? "anybody" : event.sender), {
+      by: event.sender,
+      reason: event.reason ?? "",
+    });
   }
   return events.map((event) => {
     if (event.kind !== "message") return event;

@@ -10,7 +10,6 @@ import {
   limits,
   roomIdSchema,
   roomNameSchema,
-  roomPolicySchema,
   type CommunityId,
   type CommunityName,
   type CommunityRoom,
@@ -19,12 +18,9 @@ import {
   type RoomName,
   type RoomPolicy,
 } from "@althing/contract";
-import { proposeEpoch, type Identity } from "@althing/crypto";
-import { ownRow, type Api } from "./api.ts";
-import { newMessageId } from "./message-id.ts";
-import { openRoomCore, type RoomCoreDeps } from "./room-core.ts";
-import { openRoom, type OpenRoom, type OpenRoomDeps, type RoomHandle } from "./room-handle.ts";
-import { emptyRoomMemory } from "./room-memory.ts";
+import type { RoomCoreDeps } from "./room-core.ts";
+import type { OpenRoom, OpenRoomDeps, RoomHandle } from "./room-handle.ts";
+import type { ClientWarning } from "./warnings.ts";
 
 export interface NewRoom {
   readonly name: RoomName | string;
@@ -45,7 +41,8 @@ export interface Rooms {
   join(nameOrId: string): Promise<{ readonly status: "joined" | "requested"; readonly room?: RoomHandle }>;
 }
 
-export interface RoomsDeps extends RoomCoreDeps {
+export interface RoomsDeps extends Omit<RoomCoreDeps, "warn"> {
+  readonly warn: (warning: ClientWarning, room: RoomId) => void;
   readonly bus: OpenRoomDeps["bus"];
   readonly identityOf: OpenRoomDeps["identityOf"];
   readonly safetyNumber: OpenRoomDeps["safetyNumber"];
@@ -56,6 +53,9 @@ export interface RoomTable {
   readonly open: ReadonlyMap<RoomId, OpenRoom>;
   forget(id: RoomId, error: AppError): Promise<void>;
 }
+
+/** What keys of rooms take is half of the library: a page that shows no room does without. */
+const loadParts = () => import("./room-parts.ts");
 
 export function createRooms(deps: RoomsDeps): RoomTable {
   const table = new Map<RoomId, OpenRoom>();
@@ -82,7 +82,8 @@ export function createRooms(deps: RoomsDeps): RoomTable {
   }
 
   async function build(room: Room): Promise<OpenRoom> {
-    const core = await openRoomCore(deps, room);
+    const { openRoom, openRoomCore } = await loadParts();
+    const core = await openRoomCore({ ...deps, warn: (warning) => deps.warn(warning, room.id) }, room);
     const opened = openRoom({
       ...deps,
       core,
@@ -98,7 +99,9 @@ export function createRooms(deps: RoomsDeps): RoomTable {
 
   const rooms: Rooms = {
     async create(input) {
-      const room = await found(deps, input);
+      const { foundRoom } = await loadParts();
+      const community = input.community === undefined ? undefined : communityReference(input.community);
+      const room = await foundRoom(deps, { ...input, community });
       return (await openOnce(room)).handle;
     },
     async list() {
@@ -170,34 +173,4 @@ function reference(nameOrId: string): RoomId | RoomName {
   const name = roomNameSchema.safeParse(nameOrId);
   if (name.success) return name.data;
   throw new AppError("room.not_found", { room: nameOrId });
-}
-
-/** Makes the room, and pins its first record before anybody else can say what it was. */
-async function found(
-  deps: { readonly api: Api; readonly identity: Identity; readonly now: () => number; readonly state: RoomCoreDeps["state"] },
-  input: NewRoom,
-): Promise<Room> {
-  const { api, identity } = deps;
-  const id = newMessageId(deps.now()) as RoomId;
-  const policy = roomPolicySchema.parse(input.policy ?? {});
-  const name = input.name as RoomName;
-  const community = input.community === undefined ? {} : { community: communityReference(input.community) };
-  if (!policy.encrypt) {
-    // Remembered before anybody else can say who founded it.
-    await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy }));
-    return api.call("rooms.create", { body: { id, name, policy, ...community } });
-  }
-  const me = await ownRow(api, identity);
-  const made = await proposeEpoch({
-    room: id,
-    name,
-    policy,
-    members: [{ endpoint: identity.endpoint, signPub: identity.signPub, kexPub: identity.kexPub, handle: me.handle, role: "owner" }],
-    reason: "create",
-    identity,
-    now: deps.now(),
-    link: false,
-  });
-  await deps.state.update(`room/${id}`, () => ({ ...emptyRoomMemory(), policy, epoch: 1, hash: made.hash, inviters: [identity.endpoint] }));
-  return api.call("rooms.create", { body: { id, name, policy, epoch: made.proposal, ...community } });
 }

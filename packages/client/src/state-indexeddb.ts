@@ -9,9 +9,21 @@ import type { ClientState } from "./state.ts";
 const valuesStore = "values";
 const entriesStore = "entries";
 
+const databaseNameOf = (name: string): string => `althing-state-${name}`;
+
+/** Forgets what `openIndexedDbState(name)` kept. Tabs that still hold it open keep it until they close. */
+export function removeIndexedDbState(name: string): Promise<void> {
+  const request = indexedDB.deleteDatabase(databaseNameOf(name));
+  return new Promise((resolve, reject) => {
+    request.addEventListener("success", () => resolve());
+    request.addEventListener("blocked", () => resolve());
+    request.addEventListener("error", () => reject(request.error ?? new Error("IndexedDB refused")));
+  });
+}
+
 /** One database for each identity, named by the caller. */
 export async function openIndexedDbState(name: string): Promise<ClientState> {
-  const database = await openDatabase(`althing-state-${name}`, (fresh) => {
+  const database = await openDatabase(databaseNameOf(name), (fresh) => {
     fresh.createObjectStore(valuesStore);
     fresh.createObjectStore(entriesStore, { autoIncrement: true }).createIndex("name", "name");
   });

@@ -73,10 +73,24 @@ export function createAuthority({ collections }: Pick<CommunityDeps, "collection
 
   /** A role without a row holds what it was born with, so that none is needed for built-in roles of old communities. */
   async function readRoles(community: CommunityId, roles: readonly string[]) {
-    const rows = await Promise.all(roles.map((role) => collections.roles.get([community, role])));
-    const granted = roles.flatMap((role, i) => (role === "owner" ? ownerPermissions : (rows[i]?.value.permissions ?? bornWith(role))));
+    const read = (role: string) => collections.roles.get([community, role]);
+    const [first, ...others] = roles;
+    const rows = first !== undefined && others.length === 0 ? [await read(first)] : await Promise.all(roles.map(read));
+    const granted = roles.map((role, i) => (role === "owner" ? ownerPermissions : (rows[i]?.value.permissions ?? bornWith(role))));
     const guards = roles.map((role, i) => collections.roles.toCheck([community, role], rows[i]?.revision ?? 0));
-    return { permissions: new Set(granted), guards };
+    const [only, ...more] = granted;
+    return { permissions: only !== undefined && more.length === 0 ? setOf(only) : new Set(granted.flat()), guards };
+  }
+
+  /** A list is given again by the store while its role has not changed; making its set costs as much as the reads. */
+  const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+  function setOf(permissions: readonly string[]): ReadonlySet<string> {
+    const known = sets.get(permissions);
+    if (known !== undefined) return known;
+    const made = new Set(permissions);
+    // A list that somebody could still change says nothing of what it will be.
+    if (Object.isFrozen(permissions)) sets.set(permissions, made);
+    return made;
   }
 
   const permissionsOfRoles = async (community: CommunityId, roles: readonly string[]) => (await readRoles(community, roles)).permissions;

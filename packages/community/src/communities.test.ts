@@ -78,17 +78,17 @@ describe("founding and seeing", () => {
     const inGarden = { community: community.id };
     expect((await communities.list(dora, { limit: 10 })).communities).toMatchObject([{ name: "garden", members: 1 }]);
     expect((await communities.list(dora, { limit: 10 })).communities[0]).not.toHaveProperty("roles");
-    for (const refused of [
-      communities.members(dora, { ...inGarden, limit: 10 }),
-      communities.change(dora, { ...inGarden, displayName: "Mine" }),
-      communities.delete(dora, inGarden),
-      communities.removeMember(dora, { ...inGarden, endpoint: ada.endpoint }),
-      plane.roles.list(dora, inGarden),
-      plane.exporter.read(dora, { ...inGarden, limit: 10 }),
-      plane.invitations.invitations(dora, inGarden),
-      plane.joining.requests(dora, { ...inGarden, limit: 10 }),
+    for (const ask of [
+      () => communities.members(dora, { ...inGarden, limit: 10 }),
+      () => communities.change(dora, { ...inGarden, displayName: "Mine" }),
+      () => communities.delete(dora, inGarden),
+      () => communities.removeMember(dora, { ...inGarden, endpoint: ada.endpoint }),
+      () => plane.roles.list(dora, inGarden),
+      () => plane.exporter.read(dora, { ...inGarden, limit: 10 }),
+      () => plane.invitations.invitations(dora, inGarden),
+      () => plane.joining.requests(dora, { ...inGarden, limit: 10 }),
     ])
-      await expect(refused).rejects.toMatchObject({ code: "auth.forbidden" });
+      await expect(ask()).rejects.toMatchObject({ code: "auth.forbidden" });
     expect(await communities.get(dora, { community: "garden" })).toMatchObject({ permissions: ["events.read", "plugins.read"] });
     await expect(authority.require(dora, community.id, "plugins.read")).resolves.toBeDefined();
     await expect(authority.require(dora, community.id, "plugins.packages.manage")).rejects.toMatchObject({
@@ -246,6 +246,54 @@ describe("closing", () => {
     for (const collection of [collections.members, collections.ofMember, collections.roles, collections.names])
       expect((await collection.list()).records, collection.name).toEqual([]);
     await expect(communities.create(dora, { name: garden })).resolves.toMatchObject({ name: "garden" });
+  });
+});
+
+describe("closing, while the ownership is taken away", () => {
+  const race = async () => {
+    const at: { step: () => Promise<unknown> } = { step: () => Promise.resolve() };
+    let isAsked = false;
+    const world = openCommunityWorld({
+      changes: {
+        // Asked when the right was read and before anything is removed.
+        packagesOf: async () => {
+          if (!isAsked) await ((isAsked = true), at.step());
+          return 0;
+        },
+      },
+    });
+    const id = await world.found();
+    const [ada, bob] = [world.person("ada"), await world.member(id, "bob", "owner")];
+    await world.member(id, "cleo");
+    const demote = () => world.plane.communities.setRoles(bob, { community: id, endpoint: ada.endpoint, roles: ["member"] });
+    const names = async () =>
+      (await world.plane.communities.members(bob, { community: id, limit: 10 })).members.map(({ handle }) => handle);
+    return { ...world, id, ada, bob, at, demote, names };
+  };
+
+  it("removes nothing that the former owner may not remove", async () => {
+    const { plane, id, ada, bob, at, demote, names } = await race();
+    await plane.invitations.invite(ada, { community: id, roles: ["member"], uses: 1, expiresInHours: 1 });
+    at.step = demote;
+    await expect(plane.communities.delete(ada, { community: id })).rejects.toMatchObject({ code: "auth.forbidden" });
+    expect((await names()).toSorted()).toEqual(["ada", "bob", "cleo"]);
+    expect((await plane.invitations.invitations(bob, { community: id })).invitations).toHaveLength(1);
+  });
+
+  it("is decided anew before the next area removes anything, and ends also for who came in meanwhile", async () => {
+    const { plane, id, ada, person } = await race();
+    const closed: string[] = [];
+    const dora = person("dora");
+    plane.closers.unshift(
+      async () => {
+        if (!closed.includes("first")) await plane.communities.addMember(ada, { community: id, identity: dora.handle, roles: ["member"] });
+        closed.push("first");
+      },
+      () => Promise.resolve(void closed.push("second")),
+    );
+    await plane.communities.delete(ada, { community: id });
+    expect(closed).toEqual(["first", "first", "second"]);
+    expect((await plane.communities.list(dora, { limit: 10 })).communities).toEqual([]);
   });
 });
 

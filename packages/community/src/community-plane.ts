@@ -55,6 +55,8 @@ export interface CommunityPlaneDeps extends CommunityDeps {
   readonly onMute?: (community: CommunityId, endpoint: EndpointId) => void;
   /** In place of the extensions'. */
   readonly filters?: Filters;
+  /** As in `EventLogDeps`. */
+  readonly onDecided?: (answer: unknown) => void;
   /** Who runs extensions; absent: nobody. */
   readonly hookHost?: HookHost;
   /** Whose jobs run, on which hub; absent: nobody's. */
@@ -69,7 +71,7 @@ export interface CommunityPlaneDeps extends CommunityDeps {
 
 export function createCommunityPlane(deps: CommunityPlaneDeps): CommunityPlane {
   const { store, clock, log } = deps;
-  const events = createEventLog({ store, clock });
+  const events = createEventLog({ store, clock, onDecided: deps.onDecided });
   const agenda = createAgenda({
     store,
     clock,
@@ -83,7 +85,7 @@ export function createCommunityPlane(deps: CommunityPlaneDeps): CommunityPlane {
     onUnreadable: (detail) => log("error", "the agenda cannot be read", { detail }),
   });
   const authority = createAuthority(deps);
-  const hooks = createHooks({ store, clock, events, authority, log, host: deps.hookHost ?? noExtensions });
+  const hooks = createHooks({ store, clock, events, authority, log, host: deps.hookHost ?? noExtensions, node: deps.jobs?.node });
   const filters = deps.filters ?? hooks.filters;
   const jobs = createJobs({
     store,

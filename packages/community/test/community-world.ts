@@ -15,8 +15,9 @@ import {
   type PublicIdentity,
   type SignPub,
 } from "@althing/contract";
-import { openMemoryStore, type Store } from "@althing/store";
+import type { Store } from "@althing/store";
 import { createHash } from "node:crypto";
+import { freshStore } from "./fresh-store.ts";
 import { createCommunityPlane, openCommunityCollections, type CommunityPlane, type CommunityPlaneDeps } from "../src/index.ts";
 
 export interface CommunityWorld {
@@ -50,7 +51,7 @@ export interface CommunityWorldOptions {
   readonly changes?: Partial<CommunityPlaneDeps>;
 }
 
-export function openCommunityWorld({ store = openMemoryStore(), changes = {} }: CommunityWorldOptions = {}): CommunityWorld {
+export function openCommunityWorld({ store = freshStore(), changes = {} }: CommunityWorldOptions = {}): CommunityWorld {
   const clock = { ms: Date.UTC(2026, 0, 5, 12), now: () => clock.ms };
   const people = new Map<string, Caller>();
   const lines: { level: string; event: string; fields: unknown }[] = [];

@@ -106,11 +106,12 @@ export function openHookWorld({ store = openMemoryStore(), settings = {}, patien
     },
   });
 
-  function addNode(name = `node-${nodes.length + 1}`, nodeStore: Store = store): Node {
+  /** @param node its name on the store, of which it may have lived before; absent: none that lasts */
+  function addNode(name = `node-${nodes.length + 1}`, nodeStore: Store = store, node?: string): Node {
     const made: { node?: Node } = {};
     const events = createEventLog({ store: nodeStore, clock });
     const hooks = createHooks({
-      ...{ store: nodeStore, clock, events, settings },
+      ...{ store: nodeStore, clock, events, settings, node },
       authority: anyone,
       host: hostOf(name),
       log: (level, event, fields) => void lines.push({ level, event, fields }),
@@ -118,11 +119,10 @@ export function openHookWorld({ store = openMemoryStore(), settings = {}, patien
       random: () => 0.5,
       monotonicMs: clock.now,
     });
-    const node: Node = { name, hooks, events, isFrozen: false };
-    made.node = node;
-    nodes.push(node);
+    made.node = { name, hooks, events, isFrozen: false };
+    nodes.push(made.node);
     hooks.start();
-    return node;
+    return made.node;
   }
 
   function nextTimer(): Waiting | undefined {

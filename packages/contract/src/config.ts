@@ -91,6 +91,7 @@ export const settings = {
   platform_mode: { schema: z.enum(platformModes).default("admin_only"), flag: "--platform-mode", env: "ALTHING_PLATFORM_MODE", value: "MODE", help: "who founds communities: admin_only, approval (users ask, admins decide) or open" },
   registration: { schema: z.enum(registrationModes).default("invite"), flag: "--registration", env: "ALTHING_REGISTRATION", value: "MODE", help: "how people join a community that says nothing else: invite, open, approval or closed" },
   community_mode: { schema: z.enum(communityModes).default("multi_community"), flag: "--community-mode", env: "ALTHING_COMMUNITY_MODE", value: "MODE", help: "multi_community, or single_community: one community and no second" },
+  changes_per_person_per_second: { schema: z.coerce.number().int().min(1).max(1_000_000).default(20), flag: "--changes-per-person-per-second", env: "ALTHING_CHANGES_PER_PERSON_PER_SECOND", value: "N", help: "signed changes (POST, PUT, DELETE) that one person may make a second on each node, five seconds' worth at once" },
   node_name: { schema: z.string().regex(/^[a-z0-9-]{1,32}$/).default("n1"), flag: "--node-name", env: "ALTHING_NODE_NAME", value: "NAME", help: "this node's name in posture and checks" },
 } as const satisfies Record<string, Setting>;
 

@@ -26,10 +26,12 @@ export const errorCatalogue = {
   "request.not_found": { status: 404, kind: "user", retry: false, text: "There is no route {method} {path}.", fix: "See /api/openapi.json for the routes." },
   "request.method_not_allowed": { status: 405, kind: "user", retry: false, text: "{path} does not take {method}.", fix: "Use one of: {allowed}." },
   "request.rate_limited": { status: 429, kind: "user", retry: true, text: "More than {limit} requests from this address.", fix: "Wait for the time in Retry-After." },
+  "request.person_rate_limited": { status: 429, kind: "user", retry: true, text: "You asked for more than {limit} changes a second.", fix: "Wait for the time in Retry-After; the operator sets how many with `changes_per_person_per_second`." },
   "request.conflict": { status: 409, kind: "user", retry: false, text: "The record changed meanwhile: {detail}.", fix: "Read it again and repeat the change on the new revision." },
   "request.precondition_failed": { status: 412, kind: "user", retry: false, text: "If-Match names revision {expected}, the record has {observed}.", fix: "Read it again and repeat the change on the new revision." },
   "request.idempotency_mismatch": { status: 422, kind: "user", retry: false, text: "This Idempotency-Key was used with another request.", fix: "Use a new key for a new request." },
   "request.in_progress": { status: 409, kind: "user", retry: true, text: "A request with this Idempotency-Key is still running.", fix: "Wait a moment and send it again." },
+  "request.answer_lost": { status: 409, kind: "user", retry: false, text: "This request was carried out, but the node ended before it answered, and the answer cannot be made again.", fix: "Look at what is there now; for anything else send a new request under a new Idempotency-Key." },
   "system.internal": { status: 500, kind: "system", retry: true, text: "Something failed inside; the log has it under request id {requestId}.", fix: "The operator finds the cause in the hub's log by the request id." },
   "system.unavailable": { status: 503, kind: "system", retry: true, text: "This node serves nothing just now: {detail}.", fix: "Try again, or another node; the operator sees why at /healthz." },
   "system.stopping": { status: 503, kind: "system", retry: true, text: "This node is stopping.", fix: "Try again, or another node." },
@@ -118,6 +120,8 @@ export const errorCatalogue = {
   "frame.too_large": { status: 0, kind: "user", retry: false, text: "The message has more than {limit} bytes.", fix: "Send it as a blob." },
   "frame.exhausted": { status: 0, kind: "user", retry: false, text: "This stream has sent its {limit} frames.", fix: "Start a new stream; a client does so by itself when it connects anew." },
 
+  "audit.broken": { status: 0, kind: "system", retry: false, text: "The audit log does not verify at entry {index}.", fix: "An entry was altered or left out after it was written; compare with an earlier copy, and keep both." },
+
   // --- files, state, data folder ---
   "identity.not_found": { status: 0, kind: "user", retry: false, text: "There is no identity file {path}.", fix: "`althing identity new {path}` makes one." },
   "identity.exists": { status: 0, kind: "user", retry: false, text: "{path} exists; an identity is never overwritten.", fix: "Choose another name." },
@@ -141,6 +145,22 @@ export const errorCatalogue = {
   "data.mode": { status: 0, kind: "user", retry: false, text: "{path} has mode {observed}; it must not be open to others.", fix: "chmod {expected} {path}" },
   "data.key_missing": { status: 0, kind: "system", retry: false, text: "{path} is missing, but the data folder is not empty.", fix: "Restore the key file from a backup; a new key would lose the data." },
   "data.corrupt": { status: 0, kind: "system", retry: false, text: "{path} cannot be read: {detail}.", fix: "It is left as it is; restore it from a backup." },
+  "data.not_found": { status: 0, kind: "user", retry: false, text: "There is no instance in {path}.", fix: "Name its folder with --data; `althing up` makes a new one." },
+
+  // --- backup, restore, upgrade: docs/architecture/backup.md ---
+  "backup.not_found": { status: 0, kind: "user", retry: false, text: "There is no backup {path}.", fix: "Check the path." },
+  "backup.exists": { status: 0, kind: "user", retry: false, text: "{path} exists; a backup overwrites nothing.", fix: "Choose another name." },
+  "backup.foreign": { status: 0, kind: "user", retry: false, text: "{path} is no backup of Althing: {part}: {detail}.", fix: "Name a file that `althing backup` made; nothing was changed." },
+  "backup.damaged": { status: 0, kind: "user", retry: false, text: "The backup {path} is damaged in {part}: {detail}.", fix: "Take another copy of it, or an older backup; nothing was changed." },
+  "backup.version": { status: 0, kind: "user", retry: false, text: "The backup {path} is of a newer Althing: {part} {observed}, this program knows {expected}.", fix: "Restore it with the version that made it, or a newer one." },
+  "backup.key": { status: 0, kind: "user", retry: false, text: "The backup {path} is encrypted, and {detail}.", fix: "Give --passphrase-file with its passphrase, or --key-file with the age identity that it was encrypted to." },
+  "backup.incomplete": { status: 0, kind: "system", retry: false, text: "The instance itself lacks {part}: {detail}.", fix: "Heal it from an older backup; or `--accept-missing` makes a backup that names what it lacks." },
+  "backup.busy": { status: 0, kind: "system", retry: true, text: "Rooms or objects were deleted in each of {tries} tries.", fix: "Try again in a quieter moment, or stop the instance first." },
+  "backup.write_failed": { status: 0, kind: "system", retry: true, text: "{path} cannot be written: {detail}.", fix: "Make room, or name a place that can be written; nothing half-done was left." },
+  "restore.not_empty": { status: 0, kind: "user", retry: false, text: "{path} is not empty; a restore overwrites nothing.", fix: "Restore to a new folder, or move this one away." },
+  "upgrade.needed": { status: 0, kind: "user", retry: false, text: "The data in {path} has schema version {observed}, this program needs {expected}.", fix: "`althing upgrade` makes a backup and brings it forward." },
+  "upgrade.failed": { status: 0, kind: "system", retry: false, text: "The upgrade failed ({detail}); the data is as it was before.", fix: "Go on with the version before, and report this; the backup {backup} is kept." },
+  "rollback.no_backup": { status: 0, kind: "user", retry: false, text: "There is no backup of an upgrade in {path}.", fix: "`althing restore FILE --data NEW` restores any other backup." },
 
   // --- nats, supervisor, configuration ---
   "nats.not_found": { status: 0, kind: "system", retry: false, text: "No nats-server {minimum} or newer was found.", fix: "Install nats-server {minimum} or newer and put it on PATH, or run the set-up again with a network." },

@@ -115,7 +115,16 @@ export const installSchema = z.object({
   granted: grantsSchema,
   declared: grantsSchema,
   /** An upgrade that waits for consent. */
-  pending: z.object({ version: z.string(), contentHash: contentHashSchema, diff: grantsDiffSchema, at: timeSchema }).optional(),
+  pending: z
+    .object({
+      version: z.string(),
+      contentHash: contentHashSchema,
+      diff: grantsDiffSchema,
+      at: timeSchema,
+      manifest: z.record(z.string(), z.unknown()),
+      trust: trustStateSchema,
+    })
+    .optional(),
   settings: z.record(z.string(), z.unknown()).describe("Without secrets"),
   secrets: z.array(z.object({ name: z.string(), setAt: timeSchema, expiresAt: timeSchema.optional(), hosts: z.array(z.string()) })),
   manifest: z.record(z.string(), z.unknown()),

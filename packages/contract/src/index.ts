@@ -2,6 +2,7 @@
 // First: it decides how all schemas below are made.
 export * from "./interpret-schemas.ts";
 export * from "./app-error.ts";
+export * from "./backup-schemas.ts";
 export * from "./ballot-schemas.ts";
 export * from "./community-schemas.ts";
 export * from "./config.ts";
@@ -12,10 +13,12 @@ export * from "./extension-schemas.ts";
 export * from "./filter-points.ts";
 export * from "./hook-schemas.ts";
 export * from "./ids.ts";
+export * from "./instance-schemas.ts";
 export * from "./job-schemas.ts";
 export * from "./limits.ts";
 export * from "./moderation-schemas.ts";
 export * from "./module-schemas.ts";
+export * from "./declared-errors.ts";
 export * from "./openapi.ts";
 export * from "./permissions.ts";
 export * from "./plugin-policy.ts";
@@ -26,6 +29,7 @@ export * from "./routes-communities.ts";
 export * from "./routes-events.ts";
 export * from "./routes-extension.ts";
 export * from "./routes-hooks.ts";
+export * from "./routes-instance.ts";
 export * from "./routes-jobs.ts";
 export * from "./routes-memberships.ts";
 export * from "./routes-moderation.ts";

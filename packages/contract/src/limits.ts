@@ -49,6 +49,7 @@ export const limits = {
   communityMembersMax: 100_000,
   installsPerCommunityMax: 200,
   packagesPageMax: 200,
+  auditPageMax: 200,
   executionsPageMax: 500,
   /** Gateway: bodies both ways, headers, deadline. */
   extensionBodyMaxBytes: 5 * 1024 * 1024,

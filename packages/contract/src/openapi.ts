@@ -3,19 +3,12 @@
  */
 import { z } from "zod";
 import { problemSchema } from "./app-error.ts";
+import { declaredErrors } from "./declared-errors.ts";
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
 import type { Route } from "./route.ts";
-import { routes } from "./routes.ts";
+import { routes, type RouteName } from "./routes.ts";
 
 type Json = Record<string, unknown>;
-
-/** Refusals that any signed route can answer with; named once, not a row each. */
-export const commonSignedErrors: readonly ErrorCode[] = [
-  "auth.required", "auth.malformed", "auth.signature_count", "auth.component_missing", "auth.component_unknown", "auth.parameter_missing",
-  "auth.algorithm", "auth.tag", "auth.stale", "auth.replayed", "auth.nonce_unavailable", "auth.bad_signature", "auth.digest_missing",
-  "auth.digest_malformed", "auth.digest_mismatch", "auth.wrong_authority", "auth.unknown_user", "auth.revoked", "request.invalid",
-  "request.malformed", "request.too_large", "request.rate_limited", "system.internal", "system.unavailable",
-];
 
 function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
@@ -36,7 +29,7 @@ function parametersOf(route: Route): Json[] {
   return [...of(route.params, "path"), ...of(route.query, "query")];
 }
 
-function responsesOf(route: Route): Json {
+function responsesOf(name: RouteName, route: Route): Json {
   const responses: Record<string, Json> = {};
   const content = route.response
     ? { "application/json": { schema: jsonSchema(route.response, "output") } }
@@ -44,9 +37,8 @@ function responsesOf(route: Route): Json {
       ? { [route.rawResponse]: { schema: { type: "string", format: "binary" } } }
       : undefined;
   responses[String(route.status)] = { description: route.summary, ...(content ? { content } : {}) };
-  const codes = route.class === "open" || route.class === "internal" ? route.errors : [...route.errors, ...commonSignedErrors];
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes) byStatus.set(errorCatalogue[code].status, [...(byStatus.get(errorCatalogue[code].status) ?? []), code]);
+  for (const code of declaredErrors(name)) byStatus.set(errorCatalogue[code].status, [...(byStatus.get(errorCatalogue[code].status) ?? []), code]);
   for (const [status, list] of byStatus) {
     responses[String(status)] = {
       description: list.join(", "),
@@ -56,7 +48,7 @@ function responsesOf(route: Route): Json {
   return responses;
 }
 
-function operationOf(name: string, route: Route): Json {
+function operationOf(name: RouteName, route: Route): Json {
   const body = route.body
     ? { "application/json": { schema: jsonSchema(route.body, "input") } }
     : route.rawBody
@@ -71,14 +63,14 @@ function operationOf(name: string, route: Route): Json {
     security: route.class === "open" ? [] : [{ httpMessageSignature: [] }],
     parameters: parametersOf(route),
     ...(body ? { requestBody: { required: true, content: body } } : {}),
-    responses: responsesOf(route),
+    responses: responsesOf(name, route),
   };
 }
 
 /** The whole document; `internal` routes are not part of the public interface and left out. */
 export function buildOpenApi(version: string): Json {
   const paths: Record<string, Json> = {};
-  for (const [name, route] of Object.entries(routes as Record<string, Route>)) {
+  for (const [name, route] of Object.entries(routes) as [RouteName, Route][]) {
     if (route.class === "internal") continue;
     const path = route.path.replace(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(name, route) };

@@ -17,6 +17,7 @@ export const instancePermissions = {
   "registry.manage": "deprecate and yank anybody's packages",
   "trust.manage": "change whom the instance trusts to sign packages",
   "plugin_policy.manage": "set defaults, ceilings and locks of every community's plugin policy",
+  "instance.read": "see the instance's audit log and usage",
   "self.manage": "manage one's own keys and sessions",
 } as const;
 export type InstancePermission = keyof typeof instancePermissions;

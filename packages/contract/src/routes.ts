@@ -13,6 +13,7 @@ import { communityRoutes } from "./routes-communities.ts";
 import { extensionRoutes } from "./routes-extension.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { hookRoutes } from "./routes-hooks.ts";
+import { instanceRoutes } from "./routes-instance.ts";
 import { jobRoutes } from "./routes-jobs.ts";
 import { membershipRoutes } from "./routes-memberships.ts";
 import { moderationRoutes } from "./routes-moderation.ts";
@@ -70,6 +71,7 @@ export const routes = {
   ...extensionRoutes,
   ...eventRoutes,
   ...hookRoutes,
+  ...instanceRoutes,
   ...jobRoutes,
   ...membershipRoutes,
   ...moderationRoutes,

@@ -11,7 +11,7 @@ import { importKexPub, importKexSeed, openWith } from "./hpke.ts";
 import { ed25519PrivatePrefix } from "./key-encoding.ts";
 import { createLru } from "./lru.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import { identitySeeds, type IdentitySeeds } from "./recovery-phrase.ts";
+import type { IdentitySeeds } from "./recovery-phrase.ts";
 import { signedBytes, verify } from "./signing.ts";
 import { isSoundKexPub } from "./weak-points.ts";
 
@@ -91,9 +91,12 @@ function buildIdentity(
   return Object.freeze(identity);
 }
 
+/** With the list of words, which nobody needs who has keys already: a page that only loads them does without. */
+const loadPhrases = () => import("./recovery-phrase.ts");
+
 /** @throws {identity.phrase} */
 export async function identityFromPhrase(phrase: string): Promise<Identity> {
-  return identityFromSeeds(await identitySeeds(phrase));
+  return identityFromSeeds(await (await loadPhrases()).identitySeeds(phrase));
 }
 
 export async function identityFromSeeds(seeds: IdentitySeeds): Promise<Identity> {
@@ -108,7 +111,7 @@ export async function identityFromSeeds(seeds: IdentitySeeds): Promise<Identity>
 
 /** The keys of a phrase as non-extractable `CryptoKey`s, to be kept in IndexedDB. @throws {identity.phrase} */
 export async function importIdentityKeys(phrase: string): Promise<IdentityKeys> {
-  const seeds = await identitySeeds(phrase);
+  const seeds = await (await loadPhrases()).identitySeeds(phrase);
   const { signPub, kexPub, card } = await identityFromSeeds(seeds);
   const signPrivate = await globalThis.crypto.subtle.importKey("pkcs8", concat(ed25519PrivatePrefix, seeds.signSeed), "Ed25519", false, [
     "sign",

@@ -54,6 +54,7 @@ export {
   type Identity,
   type IdentityKeys,
 } from "./identity.ts";
+export { findAuditFault, hashAuditEntry } from "./audit-chain.ts";
 export { chainStart, hashEvent, sealPersonalField, verifyChain, type ChainFault, type ChainVerdict } from "./event-chain.ts";
 export * from "./invite.ts";
 export { chain, type MaybePromise } from "./maybe-promise.ts";

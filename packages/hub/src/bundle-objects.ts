@@ -19,7 +19,7 @@ function needed(config: Config, key: "s3_endpoint" | "s3_credentials"): string {
 /** @throws {config.invalid} {data.mode} {store.unavailable} {store.corrupt} */
 export async function openBundleObjects(
   config: Config,
-  folder: DataFolder,
+  folder: Pick<DataFolder, "paths">,
   connection: Pick<BusConnection, "account">,
 ): Promise<ObjectStore> {
   switch (config.bundle_store) {

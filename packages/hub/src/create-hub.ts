@@ -31,13 +31,16 @@ import { publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
 import { createGatewayAnswer } from "./gateway-answer.ts";
 import { createHandlers, type SignedRoute } from "./handlers.ts";
 import type { Handler } from "./handlers/handler.ts";
+import { createInstanceAudit } from "./instance-audit.ts";
 import { createInternalAnswers, createPeerAnswers, requireBootToken } from "./internal-answers.ts";
+import { createRecoveries } from "./handlers/recoveries.ts";
 import { createHealthPage, type HealthPage } from "./health.ts";
 import { createIdempotency, type Idempotency } from "./idempotency.ts";
 import { createListener, type Listener, type ListenerOptions, type ListenerTimeouts } from "./listener.ts";
 import type { HubLog } from "./log.ts";
 import { createMetrics, type HubMetrics } from "./metrics.ts";
 import { createOrigins, originsOf } from "./origins.ts";
+import { createPersonLimiter } from "./person-limit.ts";
 import { endWithProblem, toAppError, type Answer } from "./problem-answer.ts";
 import { createRateLimiter, defaultRateLimits, type RateLimiter, type RateLimits } from "./rate-limit.ts";
 import { createRequestIds } from "./request-id.ts";
@@ -114,6 +117,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const health = createHealthPage({ config, version: options.version, gate });
   const metrics = createMetrics();
   const limiter = createRateLimiter(options.rateLimits ?? defaultRateLimits, () => performance.now());
+  const persons = createPersonLimiter({ perSecond: config.changes_per_person_per_second }, () => performance.now());
   const ids = createRequestIds({ now: nowMs });
   const proxy = createBusProxy({ port: config.ports.natsWs, origins });
   let serving: Serving | undefined;
@@ -184,13 +188,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     serve({ bus, store, claims, secretsKey, extensions }) {
       const idempotency = createIdempotency({
         store,
+        node: config.node_name,
         secretsKey,
         nowMs,
         onLost: (err) => log.error({ err }, "an answer could not be remembered"),
       });
       const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);
       const authenticate = createAuthenticate({ origins, limiter, claims, findCaller, nowMs, auth: config.auth });
-      const pipeline = createPipeline({ authenticate, idempotency, checkAnswers: options.checkAnswers ?? false });
       const gateway = createGatewayAnswer({ authenticate, gateway: extensions.gateway, relaxed: config.auth === "off" });
       const { events, eventReader } = extensions.community;
       const eventStreams = createEventStreams({
@@ -199,7 +203,15 @@ export async function createHub(options: HubOptions): Promise<Hub> {
         onFailure: (err) => log.warn({ err }, "streams of events"),
         ...(options.eventStreamTimes === undefined ? {} : { times: options.eventStreamTimes }),
       });
-      const handlers = createHandlers(bus, () => extensions, eventStreams);
+      const audit = createInstanceAudit({ store, node: config.node_name, nowMs });
+      audit.closeLost().catch((err: unknown) => log.warn({ err }, "the audit log could not be brought to its end"));
+      const handlers = createHandlers(bus, () => extensions, eventStreams, audit);
+      const recoveries = createRecoveries(
+        bus,
+        () => extensions,
+        (route) => handlers[route],
+      );
+      const pipeline = createPipeline({ authenticate, idempotency, recoveries, persons, checkAnswers: options.checkAnswers ?? false });
       serving = { pipeline, handlers, idempotency, bus, extensions, gateway, eventStreams };
     },
     async listen() {

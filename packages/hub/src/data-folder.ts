@@ -26,7 +26,7 @@ import { ensurePrivateFolder, isMissing, readPrivateFile, writePrivateFile } fro
 export const dataFormatVersion = 1;
 /** `founded`: the state was opened once, so it must be there from then on. */
 const formatSchema = z.strictObject({ version: z.int().positive(), store: z.enum(["sqlite", "kv"]), founded: z.boolean() });
-type Format = z.infer<typeof formatSchema>;
+export type Format = z.infer<typeof formatSchema>;
 
 export interface DataPaths {
   readonly root: string;
@@ -116,6 +116,17 @@ export async function openDataFolder(data: string, store: "sqlite" | "kv"): Prom
   }
 }
 
+/**
+ * What the folder says of itself, without a lock and without making anything.
+ * @throws {data.not_found} {data.mode} {data.corrupt} {store.version}
+ */
+export async function readDataFormat(root: string): Promise<Format> {
+  const path = join(root, "format.json");
+  const text = await readPrivateFile(path);
+  if (text === undefined) throw new AppError("data.not_found", { path: root });
+  return parseFormat(path, text);
+}
+
 async function hasData(paths: DataPaths): Promise<boolean> {
   for (const file of [paths.stateDb, paths.claimsDb]) if (await hasContent(file)) return true;
   for (const folder of [paths.jetStream, paths.blobs, paths.keys]) if ((await entriesOf(folder)).length > 0) return true;
@@ -152,6 +163,19 @@ async function openFormat(path: string, store: "sqlite" | "kv", hasData: boolean
     await writeFormat(path, made);
     return made;
   }
+  const format = parseFormat(path, text);
+  if (format.store !== store) {
+    throw new AppError("config.invalid", {
+      key: "store",
+      source: "the configuration",
+      observed: store,
+      detail: `the data folder was made with ${format.store}`,
+    });
+  }
+  return format;
+}
+
+function parseFormat(path: string, text: string): Format {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -162,13 +186,5 @@ async function openFormat(path: string, store: "sqlite" | "kv", hasData: boolean
   if (!parsed.success) throw new AppError("data.corrupt", { path, detail: "it does not name a format" });
   const format = parsed.data;
   if (format.version !== dataFormatVersion) throw new AppError("store.version", { observed: format.version, expected: dataFormatVersion });
-  if (format.store !== store) {
-    throw new AppError("config.invalid", {
-      key: "store",
-      source: "the configuration",
-      observed: store,
-      detail: `the data folder was made with ${format.store}`,
-    });
-  }
   return format;
 }

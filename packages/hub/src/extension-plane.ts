@@ -47,6 +47,7 @@ import {
   createTrustKeeper,
   createUploads,
   dryRunPolicy,
+  readPackagesUsage,
   type Broker,
   type BrokerNeighbours,
   type CommunityGate,
@@ -55,6 +56,7 @@ import {
   type Installs,
   type InvocationSeen,
   type Observed,
+  type PackagesUsage,
   type Registry,
   type RunnerClient,
   type TrustKeeper,
@@ -69,6 +71,7 @@ import { createHookHost } from "./hook-host.ts";
 import { createInstallCommit } from "./install-commit.ts";
 import { createJobHost, tellOfInstalls } from "./job-host.ts";
 import type { HubLog } from "./log.ts";
+import { noteDecided } from "./request-outcome.ts";
 import { within } from "./ticker.ts";
 import { openHubTracing, type TracedGateway } from "./tracing.ts";
 
@@ -85,6 +88,8 @@ export interface ExtensionPlane {
   readonly registry: Registry;
   readonly installs: Installs;
   readonly observed: Observed;
+  /** Of all communities together. */
+  packagesUsage(hours: number): Promise<PackagesUsage>;
   readonly gateway: TracedGateway;
   readonly broker: Broker;
   readonly runner: RunnerClient;
@@ -167,7 +172,7 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
     ...{ installs: () => installs, invoker: () => invoker, authority: () => authority },
   });
   const community = createCommunityPlane({
-    ...{ ...communityDeps, log, hookHost, onMute },
+    ...{ ...communityDeps, log, hookHost, onMute, onDecided: noteDecided },
     jobs: { node: config.node_name, host: createJobHost(() => ({ installs, gate, invoker, executions }), nowMs) },
   });
   await bus.joinCommunities(community.rooms);
@@ -270,6 +275,7 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
     installs: tellOfInstalls(installs, (id) => community.jobs.look(id)),
     gateway: tracing === undefined ? gateway : { ...gateway, tracing },
     observed: createObserved({ gate, installs, executions, kv, quotas, clock }),
+    packagesUsage: (hours) => readPackagesUsage({ store, executions }, hours),
     async dryRun(caller, input) {
       const { id, effective } = await policies.propose(caller, input);
       return dryRunPolicy({ installs, executions, clock }, id, effective);

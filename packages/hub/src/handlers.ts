@@ -11,34 +11,16 @@ import type { ExtensionPlane } from "./extension-plane.ts";
 import { eventHandlers } from "./handlers/event-handlers.ts";
 import { inputOf, precondition, type Call, type Handler } from "./handlers/handler.ts";
 import { hookHandlers } from "./handlers/hook-handlers.ts";
+import { instanceHandlers } from "./handlers/instance-handlers.ts";
 import { jobHandlers } from "./handlers/job-handlers.ts";
 import { membershipHandlers } from "./handlers/membership-handlers.ts";
 import { moderationHandlers } from "./handlers/moderation-handlers.ts";
 import { moduleHandlers } from "./handlers/module-handlers.ts";
 import { proposalHandlers } from "./handlers/proposal-handlers.ts";
 import { voteHandlers } from "./handlers/vote-handlers.ts";
+import type { InstanceAudit } from "./instance-audit.ts";
 
 export type SignedRoute = Exclude<RouteName, "health.get" | "openapi.get" | `internal.${string}`>;
-
-/** Routes that keep If-Match; elsewhere the header is refused, because a precondition that nobody checks is worse than none. */
-export const conditionalRoutes: ReadonlySet<RouteName> = new Set([
-  "rooms.invite",
-  "rooms.kick",
-  "rooms.role",
-  "rooms.rekey",
-  "policy.put",
-  "instancePolicy.put",
-  "packages.change",
-  "packages.rollback",
-  "modules.change",
-  "announcements.change",
-  "communities.change",
-  "roles.change",
-  "roles.remove",
-  "proposals.edit",
-  "proposals.open",
-  "proposals.editComment",
-]);
 
 /** The routes of communities and packages. */
 function extensionHandlers(plane: () => ExtensionPlane) {
@@ -82,7 +64,12 @@ function extensionHandlers(plane: () => ExtensionPlane) {
   } as const satisfies Partial<Record<SignedRoute, Handler>>;
 }
 
-export function createHandlers(bus: Bus, plane: () => ExtensionPlane, eventStreams: EventStreams): Readonly<Record<SignedRoute, Handler>> {
+export function createHandlers(
+  bus: Bus,
+  plane: () => ExtensionPlane,
+  eventStreams: EventStreams,
+  audit: InstanceAudit,
+): Readonly<Record<SignedRoute, Handler>> {
   const { users, sessions, rooms, blobs } = bus;
   /** The route's schema made this input, which the type system cannot see through the table. */
   const as = <N extends RouteName>(call: Call) => call.input as Input<N>;
@@ -90,7 +77,7 @@ export function createHandlers(bus: Bus, plane: () => ExtensionPlane, eventStrea
     const { sha256, bytes } = call.upload();
     return blobs.put(call.caller(), { ...as<"blobs.put">(call), hash: sha256, bytes });
   };
-  return {
+  return audit.around({
     "claim.post": (c) => users.claim(c.signPub, as<"claim.post">(c)),
     "join.post": (c) => users.join(c.signPub, as<"join.post">(c)),
     "invitations.create": (c) => users.createInvitation(c.caller()),
@@ -130,5 +117,6 @@ export function createHandlers(bus: Bus, plane: () => ExtensionPlane, eventStrea
     ...moduleHandlers(() => plane().community),
     ...proposalHandlers(() => plane().community),
     ...voteHandlers(() => plane().community),
-  };
+    ...instanceHandlers(bus, plane, () => audit),
+  });
 }

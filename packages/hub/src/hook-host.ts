@@ -8,6 +8,7 @@ import type { Authority, CommunityCollections, EventOutcome, FilterOutcome, Hook
 import { AppError, endpointIdSchema, hasCode, isAppError, type CommunityId, type PublicEvent } from "@althing/contract";
 import { coversTopic, hasBegun, type Actor, type Answered, type Installs, type Invocation, type Invoker } from "@althing/extension";
 import { createRequestIds } from "./request-id.ts";
+import { outsideOutcome } from "./request-outcome.ts";
 
 export interface HookHostDeps {
   readonly installs: () => Pick<Installs, "active" | "locate" | "subscribed">;
@@ -63,6 +64,29 @@ export function createHookHost({ installs, invoker, members, authority, nowMs }:
     return { kind: "done" };
   }
 
+  async function filtered(...[target, point, payload, caller, budgetMs]: Parameters<HookHost["invokeFilter"]>): Promise<FilterOutcome> {
+    const { community, install: id, extension } = target;
+    const untilMs = performance.now() + budgetMs;
+    try {
+      const install = await installs().active(community, extension);
+      if (install?.id !== id) return { kind: "failed", detail: "it is not active just now" };
+      if (!install.granted.filters.includes(point)) return { kind: "skip" };
+      const permissions = await permissionsOf(authority(), caller, community);
+      const { outcome } = await invoker().invoke({
+        ...{ install, requestId: ids.next(), name: point, body: nothing },
+        actor: { id: caller.endpoint, handle: caller.handle, permissions },
+        call: { kind: "filter", point, payload },
+        accept: (answered) => expected(answered, "accept", "refuse"),
+        maxTimeMs: untilMs - performance.now(),
+        forgives: "timeouts",
+      });
+      if (outcome.kind === "accept") return { kind: "accept", payload: outcome.payload };
+      return outcome.kind === "refuse" ? { kind: "refuse", reason: outcome.reason } : { kind: "failed", detail: outcome.kind };
+    } catch (error) {
+      return { kind: "failed", detail: isAppError(error) ? error.message : "it could not be asked" };
+    }
+  }
+
   return {
     subscriptions: (community) => installs().subscribed(community),
     async locate(community, ref) {
@@ -70,27 +94,8 @@ export function createHookHost({ installs, invoker, members, authority, nowMs }:
       return { community, install: id, extension };
     },
     invokeEvent: (target, event, { isRepeat, signal }) => told(target, event, isRepeat, signal).catch(outcomeOf),
-    async invokeFilter({ community, install: id, extension }, point, payload, caller, budgetMs): Promise<FilterOutcome> {
-      const untilMs = performance.now() + budgetMs;
-      try {
-        const install = await installs().active(community, extension);
-        if (install?.id !== id) return { kind: "failed", detail: "it is not active just now" };
-        if (!install.granted.filters.includes(point)) return { kind: "skip" };
-        const permissions = await permissionsOf(authority(), caller, community);
-        const { outcome } = await invoker().invoke({
-          ...{ install, requestId: ids.next(), name: point, body: nothing },
-          actor: { id: caller.endpoint, handle: caller.handle, permissions },
-          call: { kind: "filter", point, payload },
-          accept: (answered) => expected(answered, "accept", "refuse"),
-          maxTimeMs: untilMs - performance.now(),
-          forgives: "timeouts",
-        });
-        if (outcome.kind === "accept") return { kind: "accept", payload: outcome.payload };
-        return outcome.kind === "refuse" ? { kind: "refuse", reason: outcome.reason } : { kind: "failed", detail: outcome.kind };
-      } catch (error) {
-        return { kind: "failed", detail: isAppError(error) ? error.message : "it could not be asked" };
-      }
-    },
+    // Rows of its execution are no part of what the caller asked for.
+    invokeFilter: (...asked) => outsideOutcome(() => filtered(...asked)),
   };
 }
 

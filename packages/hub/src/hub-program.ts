@@ -20,6 +20,7 @@ import {
 } from "@althing/contract";
 import { readPeerTls, type PeerTls } from "@althing/extension/peer-tls";
 import { z } from "zod";
+import { backupAgeSeconds } from "./backup/backup-record.ts";
 import { createHub, type Hub } from "./create-hub.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import { openExtensionPlane, publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
@@ -43,6 +44,8 @@ export interface HubProgramOptions {
   readonly version: string;
   readonly pageFolder: string;
   readonly nowMs: () => number;
+  /** Called once, when the program is loaded and nothing is opened yet: it may take a tenth of a second, in which no beat is sent. */
+  readonly releaseMemory?: () => void;
   /** Tests write the log elsewhere. */
   readonly log?: HubLog;
 }
@@ -113,6 +116,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   const steps: { readonly [T in ToHub["type"]]: (message: Extract<ToHub, { type: T }>) => Promise<void> } = {
     start: async ({ config, runnerToken }) => {
       prepared = await prepare(readConfig(config), runnerToken);
+      options.releaseMemory?.();
       log = prepared.log;
       const { config: own, folder } = prepared;
       // A source list has no form for IPv6 literals (CSP 3, host-source).
@@ -221,6 +225,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       aclReloads: () => bus.acl.stats().reloads,
       sessions: () => bus.stats().sessions,
       rooms: () => bus.stats().rooms,
+      backupAgeSeconds: () => backupAgeSeconds(folder.paths.root, options.nowMs()),
       busConnections: () => hub.busConnections(),
       gateOpen: () => gate.state === "open",
     });

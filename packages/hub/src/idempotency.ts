@@ -2,24 +2,30 @@
  * `Idempotency-Key`: a change that is sent again after a lost answer gets the same answer, once done.
  *
  * Invariant: one record per (user, key) for 24 hours, claimed by create-if-absent before the act, so of concurrent copies one acts and the others
- * get 409. Another request under the same key is 422. Answers can hold secrets (an invitation's token), so the store keeps them
- * sealed (AES-256-GCM) under a key made of the instance's secrets key *and* the Idempotency-Key, which itself is never stored: neither
- * the data folder nor its backup can show an answer again, only the caller who knows its key can. The record of a request that died with
- * its process expires after a minute; what may be repeated after that is what every act is anyway: compare-and-set.
- * See docs/architecture/hub.md, "Idempotency".
+ * get 409. Another request under the same key is 422. The batch that commits the act marks the record (request-outcome.ts), so that a request which died
+ * with its process is known for what it did: unmarked it did nothing and may be done again; marked it is never done again, and its answer is made of what
+ * was noted with the mark. Answers can hold secrets (an invitation's token), so the store keeps them, and what is noted, sealed (AES-256-GCM) under a key
+ * made of the instance's secrets key *and* the Idempotency-Key, which itself is never stored: neither the data folder nor its backup can show an answer
+ * again, only the caller who knows its key can. See docs/architecture/hub.md, "Idempotency".
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
-import { AppError, hasCode, limits, type SignPub } from "@althing/contract";
-import type { Collection, Store } from "@althing/store";
+import { AppError, hasCode, isAppError, limits, type SignPub } from "@althing/contract";
+import type { Collection, Rec, Store } from "@althing/store";
 import { z } from "zod";
+import { createOutcome } from "./request-outcome.ts";
 
 const recordSchema = z.object({
-  state: z.enum(["running", "done"]),
+  state: z.enum(["running", "committed", "done"]),
   /** sha256 over method, target and body's digest; tells another request under the same key. */
   request: z.string(),
   startedAtMs: z.int(),
   expiresAtMs: z.int(),
-  /** nonce ‖ ciphertext ‖ tag of the answer, base64. */
+  /** Of a request that is not done: which life of which node has it. */
+  node: z.string().optional(),
+  boot: z.string().optional(),
+  /** Nobody works on it any more; its answer is to be made of what was committed. */
+  isOver: z.boolean().optional(),
+  /** nonce ‖ ciphertext ‖ tag of the answer, or of what was noted at the commit; base64. */
   sealed: z.string().optional(),
 });
 type IdempotencyRecord = z.infer<typeof recordSchema>;
@@ -29,7 +35,7 @@ const answerSchema = z.object({ status: z.int(), headers: z.record(z.string(), z
 export type StoredAnswer = z.infer<typeof answerSchema>;
 
 export const idempotencyCollection = { name: "idempotency", schema: recordSchema } as const;
-/** After this a `running` record is of a process that died. */
+/** After this a record that is not done is of a process that died, whosever it is. */
 export const idempotencyLeaseMs = 60_000;
 /** Live records of one user; beyond it the header is refused, so that nobody fills the store with answers. */
 export const idempotencyKeysPerUserMax = 10_000;
@@ -49,15 +55,25 @@ export interface Idempotency {
   /**
    * Runs `act` once per (user, key) and gives its answer to every later copy.
    * @param act answers of every status that would be the same again; throws what a retry may change
-   * @throws {request.invalid} {request.idempotency_mismatch} {request.in_progress} {request.rate_limited}
+   * @param recover makes the answer of an act that was committed by a process that died; without it that answer is lost
+   * @throws {request.invalid} {request.idempotency_mismatch} {request.in_progress} {request.answer_lost} {request.rate_limited}
    */
-  run(request: IdempotentRequest, act: () => Promise<StoredAnswer>): Promise<StoredAnswer>;
+  run(request: IdempotentRequest, act: () => Promise<StoredAnswer>, recover?: Recover): Promise<StoredAnswer>;
   /** Removes expired records. @returns how many */
   sweep(): Promise<number>;
 }
 
+/** A record at the revision at which this process knows it. */
+type Held = Pick<Rec<IdempotencyRecord>, "key" | "value" | "revision">;
+type Claim = { readonly claimed: Held } | { readonly answer: StoredAnswer } | { readonly committed: Held };
+
+/** @param noted what was decided, as it was noted with the commit; `undefined` when nothing was */
+export type Recover = (noted: unknown) => Promise<StoredAnswer>;
+
 export interface IdempotencyOptions {
   readonly store: Store;
+  /** A data folder is one process's at a time, so of one node an earlier life has ended. */
+  readonly node: string;
   readonly secretsKey: Uint8Array;
   readonly nowMs: () => number;
   readonly keysPerUserMax?: number;
@@ -67,6 +83,7 @@ export interface IdempotencyOptions {
 
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const records: Collection<IdempotencyRecord> = options.store.collection(idempotencyCollection);
+  const life = { node: options.node, boot: randomBytes(12).toString("base64url") };
   const counts = new Map<string, number>();
   const keysMax = options.keysPerUserMax ?? idempotencyKeysPerUserMax;
   const derive = (label: string, request: IdempotentRequest) =>
@@ -81,14 +98,19 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     return total;
   }
 
-  /** @returns the revision of our claim, or the answer given before */
-  async function claim(request: IdempotentRequest, fingerprint: string): Promise<{ revision: number } | { answer: StoredAnswer }> {
-    const key = [request.signPub, derive("record", request).toString("base64url")] as const;
+  const recordKey = (request: IdempotentRequest) => [request.signPub, derive("record", request).toString("base64url")] as const;
+
+  /** Will nobody answer it any more? */
+  function isDead({ isOver, node, boot, startedAtMs }: IdempotencyRecord, now: number): boolean {
+    return isOver === true || (node === life.node && boot !== life.boot) || startedAtMs + idempotencyLeaseMs <= now;
+  }
+
+  /** @returns the revision of our claim, the answer given before, or the record of an act that was committed and has no answer */
+  async function claim(request: IdempotentRequest, fingerprint: string): Promise<Claim> {
+    const key = recordKey(request);
     const now = options.nowMs();
     const running: IdempotencyRecord = {
-      state: "running",
-      request: fingerprint,
-      startedAtMs: now,
+      ...{ state: "running", request: fingerprint, startedAtMs: now, ...life },
       expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000,
     };
     const found = await records.get(key);
@@ -97,18 +119,75 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         throw new AppError("request.rate_limited", { limit: `${keysMax} idempotency keys a day` }, { retryAfterSeconds: 3_600 });
       const revision = await orInProgress(records.create(key, running));
       counts.set(request.signPub, (counts.get(request.signPub) ?? 0) + 1);
-      return { revision };
+      return { claimed: { key, value: running, revision } };
     }
     const record = found.value;
-    const takeOver = record.expiresAtMs <= now || (record.state === "running" && record.startedAtMs + idempotencyLeaseMs <= now);
+    const takeOver = record.expiresAtMs <= now || (record.state === "running" && isDead(record, now));
     if (!takeOver && record.request !== fingerprint) throw new AppError("request.idempotency_mismatch");
-    if (takeOver) return { revision: await orInProgress(records.put(key, running, found.revision)) };
-    if (record.state === "running" || record.sealed === undefined) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
-    return { answer: unseal(derive("answer", request), record.sealed) };
+    if (takeOver) return { claimed: { key, value: running, revision: await orInProgress(records.put(key, running, found.revision)) } };
+    if (record.state === "done" && record.sealed !== undefined) return { answer: unseal(derive("answer", request), record.sealed) };
+    if (record.state === "running" || !isDead(record, now)) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
+    return { committed: found };
+  }
+
+  /** Remembers the answer for later copies. */
+  async function remember(request: IdempotentRequest, held: Held, answer: StoredAnswer): Promise<void> {
+    const now = options.nowMs();
+    const { request: fingerprint } = held.value;
+    const done: IdempotencyRecord = {
+      ...{ state: "done", request: fingerprint, startedAtMs: now },
+      expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000,
+      sealed: seal(derive("answer", request), JSON.stringify(answer)),
+    };
+    await records.put(held.key, done, held.revision);
+  }
+
+  /** Where the record stands: a mark moved it. */
+  async function marked(claimed: Held, isMarked: boolean): Promise<Held> {
+    const now = isMarked ? await records.get(claimed.key) : claimed;
+    // Somebody else's by now: what they write of it stands.
+    if (now?.value.boot !== life.boot)
+      throw new AppError("store.conflict", { key: "idempotency", expected: "its own record", observed: "another" });
+    return now;
+  }
+
+  /** The answer of an act that was committed, made anew. @throws {request.answer_lost} */
+  async function recovered(request: IdempotentRequest, found: Held, recover: Recover | undefined): Promise<StoredAnswer> {
+    if (recover === undefined) throw new AppError("request.answer_lost");
+    const { sealed } = found.value;
+    let answer: StoredAnswer;
+    try {
+      answer = await recover(sealed === undefined ? undefined : JSON.parse(open(derive("noted", request), sealed)));
+    } catch (cause) {
+      // A store that is away is asked again; otherwise what it made is gone or not to be seen any more.
+      if (!isAppError(cause) || cause.row.kind === "system") throw cause;
+      throw new AppError("request.answer_lost", {}, { cause });
+    }
+    await remember(request, found, answer).catch(options.onLost);
+    return answer;
+  }
+
+  /** The act failed. Unless it was committed all the same, nothing is remembered: a retry may change what was in its way. */
+  async function forget(request: IdempotentRequest, { key, revision }: Held, isMarked: boolean, canRecover: boolean): Promise<void> {
+    const isGone = () => void counts.set(request.signPub, (counts.get(request.signPub) ?? 1) - 1);
+    if (!isMarked) {
+      try {
+        await records.delete(key, revision);
+        return isGone();
+      } catch (error) {
+        // Marked after all, by a batch whose outcome the store could not tell.
+        if (!hasCode(error, "store.conflict")) throw error;
+      }
+    }
+    const now = await records.get(key);
+    if (now?.value.boot !== life.boot) return;
+    if (canRecover) return void (await records.put(key, { ...now.value, isOver: true }, now.revision));
+    await records.delete(key, now.revision);
+    isGone();
   }
 
   return {
-    async run(request, act) {
+    async run(request, act, recover) {
       if (!keyGrammar.test(request.key)) {
         throw new AppError(
           "request.invalid",
@@ -120,31 +199,27 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         .update(`${request.method} ${request.target}\0`)
         .update(request.bodySha256)
         .digest("base64url");
-      const claimed = await claim(request, fingerprint);
-      if ("answer" in claimed) return claimed.answer;
-      const key = [request.signPub, derive("record", request).toString("base64url")] as const;
+      const found = await claim(request, fingerprint);
+      if ("answer" in found) return found.answer;
+      if ("committed" in found) return recovered(request, found.committed, recover);
+      const { claimed } = found;
+      const toMark = (noted: string | undefined) => {
+        const sealed = noted === undefined ? {} : { sealed: seal(derive("noted", request), noted) };
+        return records.toPut(claimed.key, { ...claimed.value, state: "committed", ...sealed }, claimed.revision);
+      };
+      const outcome = createOutcome(toMark);
       let answer: StoredAnswer;
       try {
-        answer = await act();
+        answer = await outcome.run(act);
       } catch (error) {
-        // Nothing is remembered of a failure that a retry may change; if this delete fails too, the lease ends it.
-        await records.delete(key, claimed.revision).then(
-          () => counts.set(request.signPub, (counts.get(request.signPub) ?? 1) - 1),
-          () => undefined,
-        );
+        // If this fails, too, the end of this process or the lease ends it.
+        await forget(request, claimed, outcome.isMarked, recover !== undefined).catch(() => undefined);
         throw error;
       }
-      const now = options.nowMs();
-      const sealed = seal(derive("answer", request), answer);
-      const done: IdempotencyRecord = {
-        state: "done",
-        request: fingerprint,
-        startedAtMs: now,
-        expiresAtMs: now + limits.idempotencyTtlSeconds * 1_000,
-        sealed,
-      };
-      // The act is done: a store that fails only now must not turn its answer into an error. The lease ends the open record.
-      await records.put(key, done, claimed.revision).catch(options.onLost);
+      // The act is done: a store that fails only now must not turn its answer into an error.
+      await marked(claimed, outcome.isMarked)
+        .then((held) => remember(request, held, answer))
+        .catch(options.onLost);
       return answer;
     },
     async sweep() {
@@ -185,17 +260,18 @@ async function orInProgress(write: Promise<number>): Promise<number> {
   }
 }
 
-function seal(key: Uint8Array, answer: StoredAnswer): string {
+function seal(key: Uint8Array, plain: string): string {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce);
-  const text = Buffer.concat([cipher.update(JSON.stringify(answer), "utf8"), cipher.final()]);
+  const text = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
   return Buffer.concat([nonce, text, cipher.getAuthTag()]).toString("base64");
 }
 
-function unseal(key: Uint8Array, sealed: string): StoredAnswer {
+function open(key: Uint8Array, sealed: string): string {
   const bytes = Buffer.from(sealed, "base64");
   const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12));
   decipher.setAuthTag(bytes.subarray(bytes.length - 16));
-  const text = Buffer.concat([decipher.update(bytes.subarray(12, bytes.length - 16)), decipher.final()]).toString("utf8");
-  return answerSchema.parse(JSON.parse(text));
+  return Buffer.concat([decipher.update(bytes.subarray(12, bytes.length - 16)), decipher.final()]).toString("utf8");
 }
+
+const unseal = (key: Uint8Array, sealed: string): StoredAnswer => answerSchema.parse(JSON.parse(open(key, sealed)));

@@ -11,6 +11,7 @@ import manifest from "../package.json" with { type: "json" };
 import { createHubProgram } from "./hub-program.ts";
 import { createLog } from "./log.ts";
 import { runOneShot } from "./one-shot.ts";
+import { releaseMemory } from "./release-memory.ts";
 
 const inputMaxBytes = 64 * 1024;
 
@@ -32,6 +33,7 @@ function serve(): void {
     version: manifest.version,
     pageFolder: fileURLToPath(new URL("../../web/dist", import.meta.url)),
     nowMs: Date.now,
+    releaseMemory,
   });
   process.on("message", (message) => program.receive(message));
   process.on("disconnect", () => void program.stop());
@@ -52,15 +54,20 @@ process.umask(0o077);
 process.env["UV_THREADPOOL_SIZE"] ??= String(Math.min(4, Math.max(2, availableParallelism())));
 const [mode, ...rest] = process.argv.slice(2);
 if (mode === "one-shot") {
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort());
   process.exitCode = await runOneShot({
     args: rest,
     readInput: readStandardInput,
     writeOutput: (text) => void process.stdout.write(text),
     nowMs: Date.now,
+    version: manifest.version,
+    progress: (text) => void process.stderr.write(`${text}\n`),
+    signal: abort.signal,
   });
 } else if (mode === undefined && process.send !== undefined) {
   serve();
 } else {
-  process.stderr.write("The hub is started by `althing up`; alone it only runs: one-shot bootstrap|nats-config --data DIR\n");
+  process.stderr.write("The hub is started by `althing up`; alone it only runs: one-shot MODE --data DIR\n");
   process.exitCode = 2;
 }

@@ -13,6 +13,8 @@ export interface MetricSources {
   aclReloads(): number;
   sessions(): number;
   rooms(): number | Promise<number>;
+  /** Since the newest backup; -1 for none. */
+  backupAgeSeconds?(): Promise<number>;
   busConnections(): number;
   gateOpen(): boolean;
   /** What extensions recorded, in Prometheus' text format. */
@@ -90,6 +92,11 @@ export function createMetrics(): HubMetrics {
   gauge("althing_sessions", "Open NATS sessions.", (s) => s.sessions());
   gauge("althing_rooms", "Rooms.", (s) => s.rooms());
   gauge("althing_bus_connections", "WebSocket connections through the hub.", (s) => s.busConnections());
+  gauge(
+    "althing_backup_age_seconds",
+    "Seconds since the newest backup; -1 while there is none.",
+    async (s) => (await s.backupAgeSeconds?.()) ?? -1,
+  );
   return {
     observe(route, status, code, durationMs) {
       // Looking a series up by its labels costs more than counting; there are few, so each is looked up once.

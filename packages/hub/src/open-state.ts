@@ -17,11 +17,15 @@ import {
   type Store,
 } from "@althing/store";
 import { z } from "zod";
+import { refuseWhatCameBefore } from "./backup/restored-mark.ts";
+import { requireUpgraded } from "./backup/require-upgraded.ts";
 import { isExposed } from "./create-hub.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { HubLog } from "./log.ts";
 import { checkExternalServer, natsFiles } from "./nats-files.ts";
 import { writePrivateFile } from "./private-file.ts";
+import { stateMigrations } from "./state-migrations.ts";
+import { noteDecided, outcomeStore } from "./request-outcome.ts";
 
 export interface OpenState {
   readonly connection: BusConnection;
@@ -54,7 +58,9 @@ export async function openState({ config, folder, nowMs, log, signalReload = () 
     const connection = await connectNats(config, folder, signalReload);
     opened.push(() => connection.close());
     const clock = { now: nowMs };
-    const { store, claims } = config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
+    const { store: records, claims } =
+      config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
+    const store = outcomeStore(records);
     opened.push(
       () => store.close(),
       () => claims.close(),
@@ -69,6 +75,7 @@ export async function openState({ config, folder, nowMs, log, signalReload = () 
       nats: connection,
       clock,
       log: (level, event, fields) => log[level](fields, event),
+      onDecided: noteDecided,
       config: {
         node: config.node_name,
         natsUrls: [addressForClients(config)],
@@ -88,10 +95,16 @@ export async function openState({ config, folder, nowMs, log, signalReload = () 
   }
 }
 
+/** Where this configuration's messaging server is, whoever runs it. */
+export function natsUrl(config: Config): string {
+  const external = externalNats(config);
+  return external === undefined ? `nats://${natsAddress(config)}:${config.ports.nats}` : `nats://${new URL(external.url).host}`;
+}
+
 async function connectNats(config: Config, folder: DataFolder, signalReload: () => void): Promise<BusConnection> {
   const external = externalNats(config);
   const options: BusConnectionOptions = {
-    url: external === undefined ? `nats://${natsAddress(config)}:${config.ports.nats}` : `nats://${new URL(external.url).host}`,
+    url: natsUrl(config),
     hubSeed: folder.keys.hubSeed,
     systemSeed: folder.keys.sysSeed,
     ...(config.tls_cert === undefined || external?.tls === false ? {} : { certFile: config.tls_cert }),
@@ -117,9 +130,11 @@ interface Records {
 }
 
 async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Promise<Records> {
-  const store = await openSqliteStore({ path: paths.stateDb, migrations: [], fsync: "always", clock });
+  await requireUpgraded(paths, stateMigrations);
+  const store = await openSqliteStore({ path: paths.stateDb, migrations: stateMigrations, fsync: "always", clock });
   try {
-    return { store, claims: openSqliteClaims({ path: paths.claimsDb, fsync: "always", clock }) };
+    const claims = openSqliteClaims({ path: paths.claimsDb, fsync: "always", clock });
+    return { store, claims: await refuseWhatCameBefore(claims, paths.root, clock.now()) };
   } catch (error) {
     await store.close();
     throw error;
@@ -128,7 +143,7 @@ async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Prom
 
 async function openJetStream(connection: BusConnection, folder: DataFolder, clock: { now(): number }): Promise<Records> {
   const common = { connection: connection.account, replicas: 1, clock };
-  const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: [], create: !folder.founded });
+  const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: stateMigrations, create: !folder.founded });
   return { store, claims: openJetStreamClaims({ ...common, stream: streams.claims }) };
 }
 

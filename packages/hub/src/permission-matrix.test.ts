@@ -11,6 +11,7 @@ import {
   communityPermissions,
   communityRoles,
   communityNameSchema,
+  declaredErrors,
   instancePermissions,
   problemSchema,
   roomIdSchema,
@@ -23,6 +24,7 @@ import {
   type CommunityRole,
   type InstancePermission,
   type Route,
+  type RouteName,
 } from "@althing/contract";
 import type { Identity } from "@althing/crypto";
 import { authorizeCommunity, authorizeInstance, defaultRolePermissions, instanceAdminPermissions } from "@althing/policy";
@@ -115,13 +117,24 @@ async function answerOf(response: Response): Promise<Answer> {
 
 async function ask(who: Who, route: Route, { path, body, headers }: Target): Promise<Answer> {
   const call = await signedCall(served.url, personOf(who).identity, { method: route.method, path, body, headers });
-  return answerOf(
+  const answer = await answerOf(
     await fetch(call.url, {
       method: call.method,
       headers: call.headers,
       ...(call.body === undefined ? {} : { body: Buffer.from(call.body) }),
     }),
   );
+  expect(answer.code === undefined || declaredBy(route).has(answer.code), `${route.method} ${route.path} declares ${answer.code}`).toBe(
+    true,
+  );
+  return answer;
+}
+
+const declared = new Map<Route, ReadonlySet<string>>();
+function declaredBy(route: Route): ReadonlySet<string> {
+  if (declared.size === 0)
+    for (const [name, row] of Object.entries(routes) as [RouteName, Route][]) declared.set(row, new Set(declaredErrors(name)));
+  return declared.get(route) ?? new Set();
 }
 
 /** Somebody who may not see a community is told what is told of one that does not exist. */

@@ -7,7 +7,8 @@
  */
 import { createHash, hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { AppError, blobHashSchema } from "@althing/contract";
+import { isDeepStrictEqual } from "node:util";
+import { AppError, blobHashSchema, conditionalRoutes } from "@althing/contract";
 import type { DigestMember } from "@althing/crypto";
 import { authorizeInstance } from "@althing/policy";
 import type { Authenticate, Authenticated } from "./authenticate.ts";
@@ -15,17 +16,23 @@ import { readBody, streamBody } from "./body-reader.ts";
 import { parseQuery, type CompiledRoute } from "./compiled-routes.ts";
 import { isLiveAnswer } from "./event-stream.ts";
 import { headerOf, type Exchange } from "./exchange.ts";
-import { conditionalRoutes } from "./handlers.ts";
 import type { Call, Handler, Upload } from "./handlers/handler.ts";
+import type { Recoveries } from "./handlers/recoveries.ts";
 import type { Idempotency, StoredAnswer } from "./idempotency.ts";
 import { printable } from "./origins.ts";
+import type { PersonLimiter } from "./person-limit.ts";
 import type { Answer } from "./problem-answer.ts";
+import { notedInScope } from "./request-outcome.ts";
 import { apiHeaders } from "./security-headers.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 export interface PipelineOptions {
   readonly authenticate: Authenticate;
   readonly idempotency: Idempotency;
+  /** How answers are made again of what a process committed that died. */
+  readonly recoveries: Recoveries;
+  /** Of changes, by person. */
+  readonly persons: PersonLimiter;
   /** Tests check that every answer fits its schema. */
   readonly checkAnswers?: boolean;
 }
@@ -49,39 +56,46 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     { request, exchange }: PipelineRequest,
     { signPub }: Authenticated,
     bodySha256: Uint8Array | undefined,
-    act: () => Promise<Answer>,
+    handler: Handler,
+    call: Call,
   ): Promise<Answer> {
     const key = route.changes ? headerOf(exchange.headers, "idempotency-key") : undefined;
-    if (key === undefined || bodySha256 === undefined) return act();
-    return options.idempotency.run({ signPub, key, method: route.method, target: request.url ?? "", bodySha256 }, async () =>
-      storable(await act()),
-    );
+    if (key === undefined || bodySha256 === undefined) return answerOf(route, await handler(call), options);
+    const recovery = options.recoveries.of(route.name);
+    const act = async () => {
+      const result = await handler(call);
+      if (options.checkAnswers === true && options.recoveries.isNoted(route.name)) checkNoted(route, result);
+      return storable(answerOf(route, result, options));
+    };
+    const recover = recovery && (async (noted: unknown) => storable(answerOf(route, await recovery(call, noted), options)));
+    return options.idempotency.run({ signPub, key, method: route.method, target: request.url ?? "", bodySha256 }, act, recover);
   }
 
   return async (route, handler, incoming) => {
     const { request, exchange } = incoming;
     const authenticated = await options.authenticate(route, request, exchange);
     const ifMatch = parseIfMatch(route, headerOf(exchange.headers, "if-match"));
+    // Whoever has no user yet is limited by address alone.
+    const isCounted = route.changes && authenticated.caller !== undefined;
+    if (isCounted) options.persons.check(authenticated.signPub);
     if (route.rawBody !== undefined) {
       // The nonce goes first here: a replayed upload must not be staged.
       checkMediaType(route, exchange);
       const input = prepare(route, incoming, undefined);
       authorize(route, authenticated);
       await authenticated.claimNonce();
+      if (isCounted) options.persons.spend(authenticated.signPub);
       const call = callOf(authenticated, exchange, input, ifMatch, () => uploadOf(route, incoming, authenticated));
-      return once(route, incoming, authenticated, fingerprintOf(route, authenticated), async () =>
-        answerOf(route, await handler(call), options),
-      );
+      return once(route, incoming, authenticated, fingerprintOf(route, authenticated), handler, call);
     }
     const body =
       authenticated.digest === undefined ? await unsignedBody(route, incoming) : await signedBody(route, incoming, authenticated.digest);
     await authenticated.claimNonce();
+    if (isCounted) options.persons.spend(authenticated.signPub);
     const input = prepare(route, incoming, body);
     authorize(route, authenticated);
     const call = callOf(authenticated, exchange, input, ifMatch, noUpload);
-    return once(route, incoming, authenticated, hash("sha256", body ?? emptyBytes, "buffer"), async () =>
-      answerOf(route, await handler(call), options),
-    );
+    return once(route, incoming, authenticated, hash("sha256", body ?? emptyBytes, "buffer"), handler, call);
   };
 }
 
@@ -246,6 +260,13 @@ function answerOf(route: CompiledRoute, result: unknown, options: PipelineOption
   const body = JSON.stringify(result);
   const revision = typeof result === "object" && result !== null && "revision" in result ? result.revision : undefined;
   return { status: route.status, headers: typeof revision === "number" ? { ...jsonHeaders, etag: `"${revision}"` } : jsonHeaders, body };
+}
+
+/** What would be answered after a kill is what is answered now. */
+function checkNoted(route: CompiledRoute, result: unknown): void {
+  const noted = notedInScope();
+  if (noted !== undefined && !isDeepStrictEqual(JSON.parse(noted), JSON.parse(JSON.stringify(result))))
+    throw new TypeError(`${route.name} does not answer what it decided`);
 }
 
 function storable(answer: Answer): StoredAnswer {

@@ -19,6 +19,7 @@ import { printable } from "./origins.ts";
 import { problemAnswer, toAppError, type Answer } from "./problem-answer.ts";
 import type { RateLimiter } from "./rate-limit.ts";
 import type { RequestIdSource } from "./request-id.ts";
+import type { StaticPage } from "./static-page.ts";
 
 export interface RouteRequest {
   readonly request: IncomingMessage;
@@ -32,7 +33,7 @@ export interface RouterOptions {
   /** Any method and path below an extension's prefix; absent on internal listeners. */
   readonly gateway?: (incoming: RouteRequest) => Promise<Answer>;
   /** Files of the page; consulted for GET and HEAD where no route matches. */
-  readonly page: (path: string, ifNoneMatch: string | undefined) => Answer | undefined;
+  readonly page: StaticPage["find"];
   readonly gate: Gate;
   readonly limiter: RateLimiter;
   readonly ids: RequestIdSource;
@@ -165,7 +166,10 @@ function registerPage(app: FastifyInstance, options: RouterOptions): void {
     url: "*",
     handler: async (request, reply) => {
       const path = pathOf(request);
-      const answer = options.page(path, request.headers["if-none-match"]);
+      const answer = options.page(path, {
+        ifNoneMatch: request.headers["if-none-match"],
+        acceptEncoding: request.headers["accept-encoding"]?.toString(),
+      });
       if (answer === undefined) throw notFound(options, request);
       exchangeOf(request).route = "page";
       return send(options, request, reply, answer);
@@ -187,7 +191,7 @@ function notFound(options: RouterOptions, request: FastifyRequest): AppError {
     return parts.length === segments.length && parts.every((part, i) => (part.startsWith(":") ? segments[i] !== "" : part === segments[i]));
   };
   const allowed = options.routes.filter(({ route }) => fits(route.path)).map(({ route }) => route.method as string);
-  if (options.page(path, undefined) !== undefined) allowed.push("GET", "HEAD");
+  if (options.page(path) !== undefined) allowed.push("GET", "HEAD");
   if (allowed.length > 0)
     return new AppError("request.method_not_allowed", { method, path: printable(path), allowed: [...new Set(allowed)].join(", ") });
   return new AppError("request.not_found", { method, path: printable(path) });

@@ -3,11 +3,13 @@
  *
  * Invariant: a request only looks a path up in that list; no path is ever joined from a request, so there is nothing to traverse. Assets carry
  * their hash in the name and may be cached for ever; the document may not. Without a build one line says how to make one. The page frames
- * extension pages from one address and nothing else.
+ * extension pages from one address and nothing else. Text goes compressed to whoever takes that, made at the first request for it and kept: the
+ * files are public and the same for everybody, so their length tells nothing.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
+import { gzipSync } from "node:zlib";
 import { AppError } from "@althing/contract";
 import type { Answer } from "./problem-answer.ts";
 import { isMissing } from "./private-file.ts";
@@ -26,21 +28,32 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
   ".txt": "text/plain; charset=utf-8",
 };
-/** Client-side routes: each is the same document, and so is everything below `/c/`. */
-const documentPaths = ["/", "/claim"];
-const communityPath = /^\/c\/[^/]/;
+/** Client-side routes: each is the same document, and so is everything below the folders. */
+const documentPaths = ["/", "/claim", "/join", "/identity"];
+const documentFolders = /^\/(?:c|communities|rooms|instance)(?:\/|$)/;
 const fileMaxBytes = 16 * 1024 * 1024;
 
 export interface StaticPage {
   /** The answer for GET of exactly this path; `undefined` when it is not part of the page. */
-  find(path: string, ifNoneMatch: string | undefined): Answer | undefined;
+  find(path: string, asked?: PageRequest): Answer | undefined;
   readonly built: boolean;
 }
 
-interface Entry {
+export interface PageRequest {
+  readonly ifNoneMatch?: string | undefined;
+  readonly acceptEncoding?: string | undefined;
+}
+
+interface Variant {
   readonly fresh: Answer;
   readonly unchanged: Answer;
   readonly etag: string;
+}
+
+interface Entry {
+  readonly plain: Variant;
+  /** Absent for what is compressed already. */
+  readonly zipped?: () => Variant;
 }
 
 /**
@@ -75,10 +88,11 @@ export async function openStaticPage(folder: string, webSocketSources: readonly 
   }
   return {
     built,
-    find(path, ifNoneMatch) {
-      const entry = entries.get(path) ?? (communityPath.test(path) ? entries.get("/") : undefined);
+    find(path, { ifNoneMatch, acceptEncoding } = {}) {
+      const entry = entries.get(path) ?? (documentFolders.test(path) ? entries.get("/") : undefined);
       if (entry === undefined) return undefined;
-      return ifNoneMatch === entry.etag ? entry.unchanged : entry.fresh;
+      const { etag, unchanged, fresh } = takesGzip(acceptEncoding) && entry.zipped !== undefined ? entry.zipped() : entry.plain;
+      return ifNoneMatch === etag ? unchanged : fresh;
     },
   };
 }
@@ -96,10 +110,26 @@ function withFrames(headers: Readonly<Record<string, string>>, extensionBase: st
   return { ...headers, "content-security-policy": `${headers["content-security-policy"]}; frame-src ${origin}${path}/ext-ui/` };
 }
 
+const compressible = /^(?:text\/|application\/(?:json|manifest\+json)|image\/svg)/;
+
+/** Named, and not with a weight of nothing (RFC 9110 §12.5.3). */
+function takesGzip(acceptEncoding: string | undefined): boolean {
+  return acceptEncoding?.split(",").some((one) => /^\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(one)) ?? false;
+}
+
 function entryOf(bytes: Uint8Array, headers: Record<string, string>): Entry {
-  const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-  const withTag = { ...headers, etag };
-  return { etag, fresh: { status: 200, headers: withTag, body: bytes }, unchanged: { status: 304, headers: withTag, body: "" } };
+  const hash = createHash("sha256").update(bytes).digest("base64url").slice(0, 22);
+  const variant = (etag: string, body: Uint8Array, more: Record<string, string>): Variant => {
+    const all = { ...headers, ...more, etag };
+    return { etag, fresh: { status: 200, headers: all, body }, unchanged: { status: 304, headers: all, body: "" } };
+  };
+  if (!compressible.test(headers["content-type"] ?? "")) return { plain: variant(`"${hash}"`, bytes, {}) };
+  const vary = { vary: "accept-encoding" };
+  let zipped: Variant | undefined;
+  return {
+    plain: variant(`"${hash}"`, bytes, vary),
+    zipped: () => (zipped ??= variant(`"${hash}-gzip"`, gzipSync(bytes, { level: 9 }), { ...vary, "content-encoding": "gzip" })),
+  };
 }
 
 async function filesOf(folder: string): Promise<string[]> {

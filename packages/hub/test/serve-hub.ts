@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import type { ClaimStore } from "@althing/store";
+import type { ClaimStore, Store } from "@althing/store";
 import { identityFromPhrase, newRecoveryPhrase, signRequest, type Identity } from "@althing/crypto";
 import { tempDir } from "@althing/testkit";
 import type { Config } from "@althing/contract";
@@ -11,6 +11,7 @@ import { createHub, type Hub, type HubOptions } from "../src/create-hub.ts";
 import { openDataFolder, type DataFolder } from "../src/data-folder.ts";
 import { openExtensionPlane, type ExtensionPlane } from "../src/extension-plane.ts";
 import { createGate, type Gate } from "../src/gate.ts";
+import { idempotencyCollection } from "../src/idempotency.ts";
 import type { ListenerTimeouts } from "../src/listener.ts";
 import { createLog } from "../src/log.ts";
 import { writeNatsFiles } from "../src/nats-files.ts";
@@ -33,6 +34,8 @@ export interface ServedHub {
   shiftMs: number;
   /** Makes the nonce store fail. */
   claimsFail: boolean;
+  /** Nothing is written after an act: as if the hub had died before it answered. */
+  answersLost: boolean;
   /** Where the hub takes its runner to be. */
   runnerUrl: string | undefined;
   [Symbol.asyncDispose](): Promise<void>;
@@ -68,9 +71,10 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
       },
     }),
   });
-  const steer: { shiftMs: number; claimsFail: boolean; runnerUrl: string | undefined } = {
+  const steer: { shiftMs: number; claimsFail: boolean; answersLost: boolean; runnerUrl: string | undefined } = {
     shiftMs: 0,
     claimsFail: false,
+    answersLost: false,
     runnerUrl: undefined,
   };
   const nowMs = () => Date.now() + steer.shiftMs;
@@ -104,7 +108,8 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     runnerUrl: () => steer.runnerUrl,
     onInvocation: (seen) => hub.metrics.observeInvocation(seen),
   });
-  hub.serve({ bus: state.bus, store: state.store, claims, secretsKey: folder.keys.secretsKey, extensions });
+  const store = forgetful(state.store, () => steer.answersLost);
+  hub.serve({ bus: state.bus, store, claims, secretsKey: folder.keys.secretsKey, extensions });
   hub.health.setSources({
     acl: () => ({ state: state.bus.acl.state, revision: state.bus.acl.revision() }),
     store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
@@ -147,6 +152,18 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
       await dir[Symbol.asyncDispose]();
     },
   });
+}
+
+/** A store that does not take answers while somebody says so. */
+function forgetful(store: Store, isForgetful: () => boolean): Store {
+  return {
+    ...store,
+    collection(def) {
+      const records = store.collection(def);
+      if (def.name !== idempotencyCollection.name) return records;
+      return { ...records, put: (...args) => (isForgetful() ? Promise.reject(new Error("the hub is gone")) : records.put(...args)) };
+    },
+  };
 }
 
 export async function newIdentity(): Promise<Identity> {

@@ -13,19 +13,25 @@ export const anyExtensionPermission = "ext.*";
 
 const all = Object.keys(communityPermissions) as CommunityPermission[];
 const under = (...prefixes: readonly string[]) => all.filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
-const reads: readonly CommunityPermission[] = ["plugins.read", "events.read"];
-const part: readonly CommunityPermission[] = ["proposals.create", "votes.cast", "delegations.manage", "rooms.create", "events.read"];
+const reads: readonly CommunityPermission[] = Object.freeze(["plugins.read", "events.read"] as const);
+const part: readonly CommunityPermission[] = Object.freeze([
+  "proposals.create",
+  "votes.cast",
+  "delegations.manage",
+  "rooms.create",
+  "events.read",
+] as const);
 
 /** What owners hold, whatever is stored: as nobody grants what they lack, a permission that no owner held could never be given to anybody again. */
-export const ownerPermissions: readonly string[] = [...all, anyExtensionPermission];
+export const ownerPermissions: readonly string[] = Object.freeze([...all, anyExtensionPermission]);
 
 /** What the built-in roles hold when a community is founded. */
 export const defaultRolePermissions: Readonly<Record<CommunityRole, readonly string[]>> = {
   owner: ownerPermissions,
   admin: ownerPermissions,
-  moderator: [
+  moderator: Object.freeze([
     ...new Set([...under("plugins.", "moderation.", "rooms."), "members.invite" as const, "audit.read" as const, ...part, ...reads]),
-  ],
+  ]),
   member: part,
   observer: reads,
 };

@@ -29,6 +29,7 @@ export const instanceRules: Readonly<Record<InstancePermission, Rule>> = {
   "registry.manage": { roles: admins, reason: "admins of the instance run its registry" },
   "trust.manage": { roles: admins, reason: "admins of the instance say who is trusted to sign" },
   "plugin_policy.manage": { roles: admins, reason: "admins of the instance set what communities may allow" },
+  "instance.read": { roles: admins, reason: "admins of the instance read its audit log and usage" },
   "self.manage": { roles: everyUser, reason: "every active user manages their own keys and sessions" },
 };
 

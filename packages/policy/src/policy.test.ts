@@ -29,6 +29,7 @@ const instanceMay: Record<InstanceRole, InstancePermission[]> = {
     "registry.manage",
     "trust.manage",
     "plugin_policy.manage",
+    "instance.read",
     "self.manage",
   ],
   member: ["rooms.create", "rooms.use", "blobs.put", "communities.create", "communities.use", "registry.publish", "self.manage"],

@@ -160,6 +160,17 @@ function createCollection<T>(core: Core, def: CollectionDef<T>): Collection<T> {
   core.codecs.set(def.name, codec as ValueCodec<unknown>);
   const toRecord = (raw: RawRecord): Rec<T> => ({ key: keyOf(raw.fullKey), value: codec.decode(raw.text), revision: raw.revision });
   const keyOf = (fullKey: string): Key => decodeKey(fullKey.slice(ownPrefix.length));
+  /** What was decoded of a record that the engine gives again as the same object. */
+  const decoded = new WeakMap<RawRecord, Rec<T>>();
+  const toShared = (raw: RawRecord): Rec<T> => {
+    const known = decoded.get(raw);
+    if (known !== undefined) return known;
+    const record = toRecord(raw);
+    if (!codec.isShareable) return record;
+    Object.freeze(record.key);
+    decoded.set(raw, Object.freeze(record));
+    return record;
+  };
   const toChange = (raw: RawChange): Change<T> =>
     raw.text === undefined
       ? { type: "delete", key: keyOf(raw.fullKey), revision: raw.revision }
@@ -179,8 +190,9 @@ function createCollection<T>(core: Core, def: CollectionDef<T>): Collection<T> {
     async get(key) {
       const opened = core.open();
       if (opened !== undefined) await opened;
-      const raw = await engine.read(ownPrefix + encodeKey(key));
-      return raw === undefined ? undefined : { key: [...key] as unknown as Key, value: codec.decode(raw.text), revision: raw.revision };
+      const read = engine.read(ownPrefix + encodeKey(key));
+      const raw = read instanceof Promise ? await read : read;
+      return raw && toShared(raw);
     },
     async delete(key, expect) {
       await core.open();

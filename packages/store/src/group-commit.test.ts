@@ -1,4 +1,7 @@
-/** When writes share a commit: those of a turn always, later ones while several come at a time, and never at the cost of a lone writer. */
+/**
+ * When writes share a commit: those of a turn always, later ones while several come at a time, and never at the cost of a lone writer. And that nobody is told
+ * of a write before it is durable.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError } from "@althing/contract";
 import Database from "better-sqlite3-multiple-ciphers";
@@ -88,4 +91,86 @@ it("refuses one job of a gathered group without the others", async () => {
   await expect(refused).rejects.toMatchObject({ code: "store.conflict" });
   await third;
   expect(rows()).toEqual([1, 2, 3]);
+});
+
+/** A group whose commits become durable when the test says so. */
+function openSynced() {
+  const database = new Database(":memory:");
+  cleanups.push(() => database.close());
+  database.exec("CREATE TABLE rows (n INTEGER)");
+  const insert = database.prepare<[number]>("INSERT INTO rows VALUES (?)");
+  const syncs: PromiseWithResolvers<void>[] = [];
+  const durable = () => {
+    const sync = Promise.withResolvers<void>();
+    syncs.push(sync);
+    return sync.promise;
+  };
+  const group = createGroupCommit({ database, path: ":memory:", groupMax: 2, durable });
+  const told: string[] = [];
+  const write = (n: number) =>
+    group
+      .submit(() => insert.run(n))
+      .then(
+        () => void told.push(`${n}`),
+        (error: unknown) => void told.push(`${n}: ${error instanceof AppError ? error.code : "?"}`),
+      );
+  const rows = () => database.prepare("SELECT n FROM rows ORDER BY n").pluck().all();
+  const turns = async () => {
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+  };
+  return { group, write, rows, syncs, told, turns };
+}
+
+it("tells nobody before the commit is durable, and lets those who come meanwhile be the next group", async () => {
+  const { write, rows, syncs, told, turns } = openSynced();
+  void write(1);
+  void write(2);
+  void write(3);
+  await turns();
+  // More than a group holds: two commits, one sync.
+  expect([rows(), syncs.length, told]).toEqual([[1, 2, 3], 1, []]);
+  void write(4);
+  await turns();
+  void write(5);
+  await turns();
+  expect([rows(), syncs.length]).toEqual([[1, 2, 3], 1]);
+  syncs[0]?.resolve();
+  await turns();
+  expect([told, rows(), syncs.length]).toEqual([["1", "2", "3"], [1, 2, 3, 4, 5], 2]);
+  syncs[1]?.resolve();
+  await turns();
+  expect(told).toEqual(["1", "2", "3", "4", "5"]);
+  void write(6);
+  await turns();
+  expect([rows().length, syncs.length]).toEqual([6, 3]);
+});
+
+it("fails everyone of a group that could not be made durable, and goes on with those who came meanwhile", async () => {
+  const { write, syncs, told, turns } = openSynced();
+  void write(1);
+  void write(2);
+  await turns();
+  void write(3);
+  syncs[0]?.reject(new AppError("store.unavailable", { detail: "the disk" }));
+  await turns();
+  expect(told).toEqual(["1: store.unavailable", "2: store.unavailable"]);
+  syncs[1]?.resolve();
+  await turns();
+  expect(told.at(-1)).toBe("3");
+});
+
+it("is settled when all that was written before has been told, also what was flushed while a sync was under way", async () => {
+  const { group, write, syncs, told, turns } = openSynced();
+  void write(1);
+  await turns();
+  void write(2);
+  group.flush();
+  let isSettled = false;
+  const settled = group.settled().then(() => (isSettled = true));
+  syncs[1]?.resolve();
+  await turns();
+  expect([isSettled, told]).toEqual([false, ["2"]]);
+  syncs[0]?.resolve();
+  await settled;
+  expect(told).toEqual(["2", "1"]);
 });

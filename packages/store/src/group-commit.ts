@@ -4,6 +4,7 @@
  * Invariant: a job resolves only after the commit that holds it; a job that refuses (a conflict) changes nothing and does not
  * disturb the others; when SQLite itself fails, nothing of the group was written and every job gets the failure. With
  * `synchronous = FULL` a commit costs one fsync, which blocks the process: a hundred requests then share one, not a hundred. Who waits for one write before the next is never held up.
+ * Where `durable` syncs instead, beside the event loop, the jobs that come meanwhile are the next group, and nothing is gathered by the clock.
  */
 import { isAppError } from "@althing/contract";
 import { isSqliteError, sqliteFailure, type SqliteDatabase } from "./sqlite-file.ts";
@@ -19,8 +20,10 @@ export interface GroupCommit {
   submit<T>(run: () => T): Promise<T>;
   /** Holds one transaction open until `work` ends; groups inside it are savepoints. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /** Writes what is waiting. */
+  /** Writes what is waiting. With `durable` its jobs are told when it is on the disk: `settled`. */
   flush(): void;
+  /** Every job that was written has been told. */
+  settled(): Promise<void>;
 }
 
 export interface GroupCommitOptions {
@@ -35,6 +38,8 @@ export interface GroupCommitOptions {
   readonly committing?: () => void;
   /** After a commit, before its jobs resolve. */
   readonly committed?: () => void;
+  /** After a commit: what makes it durable. Its jobs resolve when this does, or fail with it; no other group begins before. Absent: the commit itself is. */
+  readonly durable?: () => Promise<void>;
   /** The transaction was undone. */
   readonly undone?: () => void;
 }
@@ -52,19 +57,26 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let lastJobs = 0;
   /** The last group's callers are being told: what they ask for now is no sign of others that are on their way. */
   let settling = false;
+  let syncs = 0;
+  let syncing: Promise<unknown> = Promise.resolve();
 
-  const runGroup = (jobs: readonly Job<unknown>[]) => {
-    const settled: (() => void)[] = [];
+  const settle = (told: readonly (() => void)[]) => {
+    for (const tell of told) tell();
+  };
+
+  /** @returns what to tell the jobs once their writes are durable */
+  const runGroup = (jobs: readonly Job<unknown>[]): (() => void)[] => {
+    const told: (() => void)[] = [];
     try {
       (inside ? savepoint : begin).run();
       options.began?.();
       for (const job of jobs) {
         try {
           const value = job.run();
-          settled.push(() => job.resolve(value));
+          told.push(() => job.resolve(value));
         } catch (error) {
           if (!isAppError(error)) throw error;
-          settled.push(() => job.reject(error));
+          told.push(() => job.reject(error));
         }
       }
       options.committing?.();
@@ -74,10 +86,21 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       options.undone?.();
       const failure = sqliteFailure(options.path, error);
       for (const job of jobs) job.reject(failure);
-      return;
+      return [];
     }
     if (!inside) options.committed?.();
-    for (const settle of settled) settle();
+    return told;
+  };
+
+  const sync = async (durable: () => Promise<void>, jobs: readonly Job<unknown>[], told: readonly (() => void)[]): Promise<void> => {
+    try {
+      await durable();
+      settle(told);
+    } catch (error) {
+      for (const job of jobs) job.reject(error);
+    }
+    syncs--;
+    if (syncs === 0 && waiting.length > 0 && !scheduled) schedule();
   };
 
   const flush = () => {
@@ -86,7 +109,11 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     waiting = [];
     lastJobs = jobs.length;
     lastAtMs = performance.now();
-    for (let at = 0; at < jobs.length; at += options.groupMax) runGroup(jobs.slice(at, at + options.groupMax));
+    const told: (() => void)[] = [];
+    for (let at = 0; at < jobs.length; at += options.groupMax) told.push(...runGroup(jobs.slice(at, at + options.groupMax)));
+    if (options.durable === undefined || told.length === 0) return settle(told);
+    syncs++;
+    syncing = Promise.all([syncing, sync(options.durable, jobs, told)]);
   };
 
   const flushAtEndOfTurn = () => {
@@ -103,7 +130,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   /** A commit costs its pages and its fsync however few its writes; so when the last had several and these come by themselves, more are waited for. */
   const schedule = () => {
     scheduled = true;
-    const waitMs = lastJobs > 1 && !settling ? lastAtMs + gatherMs - performance.now() : 0;
+    const waitMs = options.durable === undefined && lastJobs > 1 && !settling ? lastAtMs + gatherMs - performance.now() : 0;
     if (waitMs > 0) setTimeout(flushAtEndOfTurn, waitMs);
     else flushAtEndOfTurn();
   };
@@ -112,7 +139,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     submit<T>(run: () => T): Promise<T> {
       return new Promise<T>((resolve, reject) => {
         waiting.push({ run, resolve: resolve as (value: unknown) => void, reject });
-        if (!scheduled) schedule();
+        if (!scheduled && syncs === 0) schedule();
       });
     },
     async exclusively(work) {
@@ -133,5 +160,6 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       }
     },
     flush,
+    settled: async () => void (await syncing),
   };
 }

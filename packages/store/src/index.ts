@@ -12,4 +12,5 @@ export { openSqliteClaims, type SqliteClaimsOptions } from "./open-sqlite-claims
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { retryConflicts } from "./retry-conflicts.ts";
 export type { Fsync } from "./sqlite-file.ts";
+export { copySqliteFile, listSqliteKeys, readSqliteSchemaVersion } from "./sqlite-snapshot.ts";
 export { storeLimits } from "./store-limits.ts";

@@ -4,13 +4,16 @@
  * Invariant: `true` is answered only after the commit that holds the claim. Memory decides (live-claims.ts, filled at open), the file remembers: the
  * claims of one turn of the event loop that end together are one row, appended where the youngest rows are. A row a claim, by its
  * random hash, would dirty a page a claim. What another connection committed is read before anything is decided, so several processes on one
- * file stay right; the hub's data lock makes that the exception. After a commit that failed the file is read again.
+ * file stay right; the hub's data lock makes that the exception. After a commit that failed the file is read again. The sync of a commit is done beside the
+ * event loop (log-sync.ts): every signed request waits for one, and nothing else has to stand still for it. Who asks for a claim that is not on the disk yet gets
+ * `false`, which is a refusal and promises nothing.
  */
 import { hash } from "node:crypto";
 import { AppError } from "@althing/contract";
 import { checkClaim } from "./claim-check.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { createLiveClaims } from "./live-claims.ts";
+import { createLogSync } from "./log-sync.ts";
 import { openSqliteFile, sqliteFailure, type Fsync, type SqliteDatabase } from "./sqlite-file.ts";
 import type { ClaimStore } from "./types.ts";
 
@@ -60,7 +63,8 @@ export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
   const clock = options.clock ?? Date;
   const database = openSqliteFile({
     path,
-    fsync: options.fsync ?? "always",
+    fsync: "interval",
+    overwritesDeleted: false,
     ...(options.key === undefined ? {} : { key: options.key }),
     applicationId,
     format: 2,
@@ -117,6 +121,7 @@ export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
     live.sweep(nowMs);
   };
 
+  const sync = (options.fsync ?? "always") === "always" ? createLogSync(path) : undefined;
   const group = createGroupCommit({
     database,
     path,
@@ -124,6 +129,7 @@ export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
     began: refresh,
     committing: writeFresh,
     committed: () => fresh.clear(),
+    ...(sync === undefined ? {} : { durable: sync.durable }),
     undone() {
       fresh.clear();
       readAsOf = -1;
@@ -149,6 +155,8 @@ export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
       if (closed) return;
       closed = true;
       group.flush();
+      await group.settled();
+      await sync?.close();
       database.close();
       live.clear();
     },

@@ -41,6 +41,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const database = openSqliteFile({
     path,
     fsync: options.fsync ?? "always",
+    overwritesDeleted: (options.fsync ?? "always") === "always",
     ...(options.key === undefined ? {} : { key: options.key }),
     applicationId: sqliteStoreApplicationId,
     format: sqliteStoreFormat,

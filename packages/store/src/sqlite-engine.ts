@@ -4,12 +4,14 @@
  * Invariants: the counter of revisions is the largest of all records' and of `meta.floor`, which a batch raises that ends with a delete: so it never goes back, also
  * over a reopen, and a put writes one page and not two. It is kept in memory as long as SQLite's `data_version` says that no
  * other connection has committed, else read again; records are one b-tree (a damaged second index would hide them) and each row carries a CRC-32 of key, revision and value, because SQLite has no checksum of its own on pages at
- * rest and a flipped bit must become `store.corrupt`, not another value. Reads see only committed writes (see group-commit.ts).
+ * rest and a flipped bit must become `store.corrupt`, not another value. Reads see only committed writes (see group-commit.ts). A record read before is
+ * given again without a read as long as neither this connection nor, by `data_version`, another has written it.
  */
 import { crc32 } from "node:zlib";
 import { AppError } from "@althing/contract";
 import { printFullKey } from "./create-store.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
+import { createRecordMemory } from "./record-memory.ts";
 import { sqliteFailure, type SqliteDatabase } from "./sqlite-file.ts";
 import type { ChangeListener, RawChange, RawRecord, RawWrite, StoreEngine } from "./store-engine.ts";
 import { storeLimits } from "./store-limits.ts";
@@ -94,6 +96,14 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
   let counter = 0;
   /** `data_version` when `counter` was read; -1: read it again. */
   let counterAsOf = -1;
+  const memory = createRecordMemory();
+  /** `data_version` that `memory` is of. */
+  let memoryAsOf = -1;
+  /** Nothing from outside can have come in since `data_version` was asked for. */
+  let isCurrent = false;
+  const beNoLongerCurrent = () => {
+    isCurrent = false;
+  };
 
   const guarded = <T>(work: () => T): T => {
     try {
@@ -128,6 +138,32 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     return counter;
   };
 
+  /**
+   * Asked for once in a callback of the event loop: within one nothing reaches this process, so nobody can know of a commit that came after the
+   * question. What is read from the file could tell of one, so after that it is asked for again.
+   */
+  const forgetWhatOthersWrote = (): void => {
+    if (isCurrent) return;
+    const asOf = sql.dataVersion.get() ?? 0;
+    if (asOf !== memoryAsOf) {
+      memory.clear();
+      memoryAsOf = asOf;
+    }
+    isCurrent = true;
+    process.nextTick(beNoLongerCurrent);
+  };
+
+  const readNow = (fullKey: string): RawRecord | undefined => {
+    forgetWhatOthersWrote();
+    const known = memory.get(fullKey);
+    if (known !== undefined) return known ?? undefined;
+    isCurrent = false;
+    const row = sql.read.get(bytesOf(fullKey));
+    const record = row === undefined ? undefined : toRecord(row);
+    memory.set(fullKey, record ?? null);
+    return record;
+  };
+
   const group: GroupCommit = createGroupCommit({
     database,
     path,
@@ -140,6 +176,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     undone() {
       changes = [];
       counterAsOf = -1;
+      memory.clear();
     },
   });
 
@@ -157,6 +194,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
 
   const applyOne = (write: RawWrite): number | undefined => {
     if (write.op !== "put" || !write.expect) return undefined;
+    memory.forget(write.fullKey);
     const key = bytesOf(write.fullKey);
     const revision = currentRevision() + 1;
     if (sql.replace.run(revision, checksum(key, revision, write.text), write.text, key, write.expect).changes === 0) {
@@ -180,6 +218,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     });
     let revision = currentRevision();
     let deletedLast = false;
+    for (const { fullKey } of writes) memory.forget(fullKey);
     for (const [index, write] of writes.entries()) {
       const { key, exists } = present[index] as { key: Buffer; exists: boolean };
       if (write.op === "check" || (write.op === "delete" && !exists)) continue;
@@ -213,13 +252,15 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     kind: "sqlite",
     valueMaxBytes: storeLimits.valueMaxBytes,
     read(fullKey) {
-      return guarded(() => {
-        const row = sql.read.get(bytesOf(fullKey));
-        return row === undefined ? undefined : toRecord(row);
-      });
+      try {
+        return readNow(fullKey);
+      } catch (error) {
+        throw sqliteFailure(path, error);
+      }
     },
     list(range, limit, maxBytes) {
       return guarded(() => {
+        isCurrent = false;
         const found: RawRecord[] = [];
         let bytes = 0;
         for (const row of (range.reverse ? sql.down : sql.up).iterate(bytesOf(range.from), bytesOf(range.to))) {
@@ -233,13 +274,21 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     },
     commit(writes, requestId) {
       const [only] = writes;
-      return group.submit(
-        () =>
-          (only !== undefined && writes.length === 1 && requestId === undefined ? applyOne(only) : undefined) ?? apply(writes, requestId),
-      );
+      return group.submit(() => {
+        isCurrent = false;
+        return (
+          (only !== undefined && writes.length === 1 && requestId === undefined ? applyOne(only) : undefined) ?? apply(writes, requestId)
+        );
+      });
     },
-    revision: () => guarded(currentRevision),
-    schemaVersion: () => guarded(() => readMeta().schema_version),
+    revision() {
+      isCurrent = false;
+      return guarded(currentRevision);
+    },
+    schemaVersion() {
+      isCurrent = false;
+      return guarded(() => readMeta().schema_version);
+    },
     listen(to) {
       listener = to;
     },

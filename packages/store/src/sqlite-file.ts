@@ -19,6 +19,8 @@ export type Fsync = "always" | "interval";
 export interface SqliteFileOptions {
   readonly path: string;
   readonly fsync: Fsync;
+  /** Of the state: what is deleted is overwritten in the file, whatever that costs. */
+  readonly overwritesDeleted: boolean;
   /** 32 bytes: the file is encrypted (ChaCha20-Poly1305, page by page). */
   readonly key?: Uint8Array;
   /** Marks whose file it is. */
@@ -120,10 +122,9 @@ export function openSqliteFile(options: SqliteFileOptions): SqliteDatabase {
     chmodSync(path, 0o600);
     if (database.pragma("journal_mode = WAL", { simple: true }) !== "wal")
       throw new AppError("store.unavailable", { detail: `${path} cannot use a write-ahead log` });
-    const isState = options.fsync === "always";
-    database.pragma(`synchronous = ${isState ? "FULL" : "NORMAL"}`);
+    database.pragma(`synchronous = ${options.fsync === "always" ? "FULL" : "NORMAL"}`);
     // What is deleted from the state (sealed ballots, names that were erased) is not left in free pages; in a log it is overwritten where that costs nothing.
-    database.pragma(`secure_delete = ${isState ? "ON" : "FAST"}`);
+    database.pragma(`secure_delete = ${options.overwritesDeleted ? "ON" : "FAST"}`);
     const faults = database.pragma("quick_check(1)", { simple: true });
     if (faults !== "ok") throw new AppError("store.corrupt", { path, detail: String(faults).slice(0, 200) });
     return database;

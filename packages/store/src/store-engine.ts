@@ -31,6 +31,7 @@ export interface StoreEngine {
   readonly kind: Store["kind"];
   /** What one value may have here, in bytes; at most `storeLimits.valueMaxBytes`. */
   readonly valueMaxBytes: number;
+  /** May give the same object again while the record is what it was: then it need not be decoded again. */
   read(fullKey: string): RawRecord | undefined | Promise<RawRecord | undefined>;
   /** In order, at most `limit` records; stops early past `maxBytes` of text, after at least one. */
   list(range: Range, limit: number, maxBytes: number): RawRecord[] | Promise<RawRecord[]>;

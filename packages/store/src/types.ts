@@ -51,6 +51,7 @@ export type Change<T> =
 /** A view of one collection; values are checked by its schema on the way in and out. */
 export interface Collection<T> {
   readonly name: string;
+  /** Values of JSON come frozen, here and in lists: other readers may hold the same one. */
   get(key: Key): Promise<Rec<T> | undefined>;
   /** @throws {store.conflict} a record is there */
   create(key: Key, value: T): Promise<number>;

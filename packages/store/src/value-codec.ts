@@ -3,7 +3,8 @@
  *
  * Invariant: what was accepted can be read again. A schema that JSON Schema can express has only values that JSON keeps, so one
  * check on the way in is enough; any other (dates, maps, transforms) is checked once more on what would be read back, so that
- * a value that JSON changes is refused at the write instead of poisoning the record.
+ * a value that JSON changes is refused at the write instead of poisoning the record. What is read is frozen to its leaves, so that one value may be given
+ * to several readers; values that JSON does not keep (a date) cannot be, and each reader gets its own.
  */
 import { AppError } from "@althing/contract";
 import { z } from "zod";
@@ -15,6 +16,8 @@ export interface ValueCodec<T> {
   encode(value: T): string;
   /** @throws {store.value_invalid} */
   decode(text: string): T;
+  /** May what `decode` returned be given to several readers? */
+  readonly isShareable: boolean;
 }
 
 function survivesJson(schema: z.ZodType): boolean {
@@ -53,8 +56,16 @@ export function createValueCodec<T>(def: CollectionDef<T>, maxBytes: number = st
       if (bytes > maxBytes) throw new AppError("store.value_too_large", { observed: bytes, limit: maxBytes });
       return text;
     },
-    decode: parseText,
+    decode: checkAgain ? parseText : (text) => freeze(parseText(text)),
+    isShareable: !checkAgain,
   };
+}
+
+/** Plain JSON, so there are no circles and nothing that cannot be frozen. */
+function freeze<V>(value: V): V {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
 }
 
 function stringify(collection: string, value: unknown): string {

@@ -39,6 +39,22 @@ export function describeDurableStore(backend: StoreBackend, check: StoreTest): v
     expect(await code(store.batch([things(store).toPut(["id"], { n: 1 }, 0)], "shared"))).toBe("nothing was refused");
   });
 
+  check("what one store has read before, and what it found absent, is never older than the other's last write", async (store, place) => {
+    const other = await place.open();
+    const both = async () => [(await things(other).get(["left"]))?.value.n, (await things(other).get(["right"]))?.value.n];
+    expect(await both()).toEqual([undefined, undefined]);
+    for (let n = 0; n < 20; n += 1) {
+      await store.batch([things(store).toPut(["left"], { n }), things(store).toPut(["right"], { n })]);
+      expect(await both()).toEqual([n, n]);
+      if (n % 3 === 0) await things(other).put(["right"], { n: 1_000 + n });
+      if (n % 3 === 0) expect((await things(store).get(["right"]))?.value.n).toBe(1_000 + n);
+    }
+    await store.batch([things(store).toDelete(["left"]), things(store).toPut(["fresh"], { n: 1 })]);
+    // Whoever has seen one record of a batch sees the others of it as they are after it.
+    expect((await things(other).get(["fresh"]))?.value.n).toBe(1);
+    expect(await things(other).get(["left"])).toBeUndefined();
+  });
+
   check(
     "a writer killed in mid-write loses no acknowledged batch and leaves no half of one",
     async (store, place) => {

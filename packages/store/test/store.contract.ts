@@ -166,8 +166,49 @@ export function describeStore(backend: StoreBackend): void {
     await store.batch([write]);
     const read = await c.get(["mine"]);
     expect(read?.value).toEqual({ n: 1 });
-    (read as { value: { n: number } }).value.n = 3;
+    expect(() => ((read as { value: { n: number } }).value.n = 3)).toThrow(TypeError);
     expect((await c.get(["mine"]))?.value).toEqual({ n: 1 });
+  });
+
+  check(
+    "what is read cannot be changed by who reads it, down to the leaves and in lists; what cannot be frozen is each reader's own",
+    async (store) => {
+      const nested = store.collection({ name: "nested", schema: z.object({ list: z.array(z.object({ n: z.number() })) }) });
+      await nested.put(["k"], { list: [{ n: 1 }] });
+      const records = [await nested.get(["k"]), await nested.get(["k"]), (await nested.list()).records[0]];
+      for (const record of records) {
+        expect(() => record?.value.list.push({ n: 2 })).toThrow(TypeError);
+        expect(() => Object.assign(record?.value.list[0] ?? {}, { n: 2 })).toThrow(TypeError);
+      }
+      expect((await nested.get(["k"]))?.value).toEqual({ list: [{ n: 1 }] });
+      // Read as a date, kept as its text.
+      const dates = store.collection({ name: "dates-read", schema: z.coerce.date() });
+      await dates.put(["k"], new Date(1));
+      (await dates.get(["k"]))?.value.setTime(2);
+      expect((await dates.get(["k"]))?.value).toEqual(new Date(1));
+    },
+  );
+
+  check("a record that was read, or was not there, is what it is now after every kind of write", async (store) => {
+    const c = things(store);
+    const seen = async () => [(await c.get(["a"]))?.value.n, (await c.get(["b"]))?.value.n];
+    expect(await seen()).toEqual([undefined, undefined]);
+    const first = await c.create(["a"], { n: 1 });
+    expect(await seen()).toEqual([1, undefined]);
+    expect((await c.get(["a"]))?.revision).toBe(first);
+    await c.put(["a"], { n: 2 }, first);
+    await c.put(["b"], { n: 2 });
+    expect(await seen()).toEqual([2, 2]);
+    await store.batch([c.toDelete(["a"]), c.toPut(["b"], { n: 3 })]);
+    expect(await seen()).toEqual([undefined, 3]);
+    expect(await code(store.batch([c.toPut(["a"], { n: 4 }), c.toCheck(["b"], 1)]))).toBe("store.conflict");
+    expect(await seen()).toEqual([undefined, 3]);
+    await store.batch([c.toPut(["a"], { n: 5 })], "request");
+    await store.batch([c.toPut(["a"], { n: 6 })], "request");
+    expect(await seen()).toEqual([5, 3]);
+    // Another view of the same record has its own schema.
+    const texts = store.collection({ name: c.name, schema: z.object({ n: z.string() }) });
+    expect(await code(texts.get(["a"]))).toBe("store.value_invalid");
   });
 
   check("a record that does not fit its schema is an error to read, not a value", async (store) => {

@@ -1,74 +1,49 @@
 /**
- * `althing doctor`: the posture in words, and this machine's part of it, each fault with its remedy.
+ * `althing doctor`: the posture in words, this machine and the data folder, one line each, and for each fault its remedy.
  *
  * Invariant: exit 0 when nothing is bad, 1 when something is, 3 when the instance does not answer; local checks run either way.
  */
-import { AppError, type Health } from "@althing/contract";
+import { dataFindingsSchema, type Config, type Health } from "@althing/contract";
 import type { Command } from "commander";
-import { statSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { addCommand } from "../command.ts";
+import { addCommand, Reported } from "../command.ts";
 import { exitCodeOf, exitCodes } from "../exit-code.ts";
-import { Reported } from "../command.ts";
-import { absoluteData, instanceConfig, targetUrls, type Context } from "../context.ts";
+import { instanceConfig, targetUrls, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
-import { table, viewError } from "../output.ts";
+import { findingOf } from "../local-finding.ts";
+import { table } from "../output.ts";
 import { judgeHealth, type Finding, type Grade } from "../posture.ts";
 import { safeLine } from "../terminal-text.ts";
 
-const toolsFolder = fileURLToPath(new URL("../../../../.tools", import.meta.url));
 const marks: Readonly<Record<Grade, string>> = { good: "ok", note: "note", warn: "look", bad: "BAD" };
 
 export function addDoctor(host: CliHost, program: Command): void {
   addCommand(host, program, {
     use: "doctor",
-    summary: "explain the posture, with remedies",
+    summary: "look at the instance, this machine and the data folder, with remedies",
     examples: ["althing doctor", "althing doctor --url https://althing.example --json"],
     action: doctor,
   });
 }
 
-function findingOf(name: string, error: unknown): Finding {
-  const view = viewError(error);
-  return { name, grade: "bad", observed: `${view.message} [${view.code}]`, meaning: view.fix };
-}
-
-async function judgeNats(context: Context, configured: string | undefined): Promise<Finding> {
-  const { findNatsServer } = await import("../supervisor/find-nats-server.ts");
+/** What the hub program sees in the data folder. */
+async function judgeData(context: Context, data: string, config: Config): Promise<Finding[]> {
+  const { runDataProgram } = await import("../backup/data-program.ts");
   try {
-    const { path, version } = await findNatsServer({
-      configured,
-      cwd: context.host.cwd,
-      searchPath: context.host.env["PATH"] ?? "",
-      toolsFolder,
-    });
-    return { name: "nats-server", grade: "good", observed: `${version} (${path})`, meaning: "new enough" };
+    const input = { bundlesInFolder: config.bundle_store === "folder" };
+    return (await runDataProgram(context, "inspect", data, input, dataFindingsSchema)).findings;
   } catch (error) {
-    return findingOf("nats-server", error);
+    return [findingOf("data folder", error)];
   }
 }
 
-function judgeData(data: string): Finding {
-  const found = statSync(data, { throwIfNoEntry: false });
-  if (found === undefined)
-    return { name: "data folder", grade: "note", observed: `${data}: not there yet`, meaning: "`althing up` makes it" };
-  if ((found.mode & 0o077) !== 0)
-    return findingOf("data folder", new AppError("data.mode", { path: data, observed: (found.mode & 0o777).toString(8), expected: "700" }));
-  const loose = ["keys/instance.json", "keys/hub.nkey", "keys/sys.nkey", "nats/acl.conf"].find(
-    (file) => ((statSync(join(data, file), { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
-  );
-  if (loose !== undefined)
-    return findingOf("data folder", new AppError("data.mode", { path: join(data, loose), observed: "open to others", expected: "600" }));
-  return { name: "data folder", grade: "good", observed: data, meaning: "only its owner can read it" };
-}
-
 async function localFindings(context: Context): Promise<Finding[]> {
-  const { config } = instanceConfig(context);
+  const { sources, file } = instanceConfig(context);
+  const { localInstance } = await import("../backup/data-program.ts");
+  const { judgeCertificates, judgeNats, judgePorts, judgeSettings, judgeTimeService } = await import("../backup/machine-checks.ts");
   const { findSetpriv } = await import("../supervisor/guarded-spawn.ts");
-  const setpriv = findSetpriv(context.host.env["PATH"] ?? "");
+  const { data, config, run } = await localInstance(context);
   const guard: Finding =
-    setpriv === undefined
+    findSetpriv(context.host.env["PATH"] ?? "") === undefined
       ? {
           name: "children",
           grade: "note",
@@ -78,9 +53,13 @@ async function localFindings(context: Context): Promise<Finding[]> {
       : { name: "children", grade: "good", observed: "end with the supervisor", meaning: "the kernel ends them" };
   return [
     { name: "node", grade: "good", observed: process.version, meaning: "brought by the set-up" },
-    await judgeNats(context, config.nats_server),
-    judgeData(absoluteData(context, config)),
+    await judgeNats(context, config),
+    judgeSettings(sources, file),
+    await judgePorts(config, run),
+    ...judgeCertificates(config, context.host.cwd, context.host.now()),
+    await judgeTimeService(),
     guard,
+    ...(await judgeData(context, data, config)),
   ];
 }
 

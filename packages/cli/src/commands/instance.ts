@@ -1,14 +1,17 @@
 /**
- * `althing instance policy …`: what the instance says above every community's plugin policy.
+ * `althing instance …`: what the instance says above every community's plugin policy, what was done to it, what it uses.
  *
- * Invariant: set whole and from a file, because defaults, ceilings and locks belong together; on the revision that was read.
+ * Invariant: the policy is set whole and from a file, because defaults, ceilings and locks belong together; on the revision that was read. The audit log's
+ * hashes are checked here, on the machine of whoever reads it.
  */
-import { instancePluginPolicySchema, type InstancePluginPolicy } from "@althing/contract";
-import type { Command } from "commander";
+import { AppError, instancePluginPolicySchema, limits, type AuditEntry, type InstancePluginPolicy } from "@althing/contract";
+import { findAuditFault } from "@althing/crypto";
+import { Option, type Command } from "commander";
 import { addCommand } from "../command.ts";
-import { usageError, type Context } from "../context.ts";
+import { usageError, wholeNumber, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { table } from "../output.ts";
+import { safeLine } from "../terminal-text.ts";
 import { readInputJson } from "../ext/read-input.ts";
 
 const opened = async (context: Context) => (await import("../ext/open-packages.ts")).openPackages(context);
@@ -37,6 +40,61 @@ export function addInstance(host: CliHost, program: Command): void {
     examples: ["althing instance policy set policy.json --as alice.id"],
     action: set,
   });
+  addCommand(host, group, {
+    use: "audit",
+    summary: "what was done to the instance, newest first; the hash chain is checked",
+    examples: ["althing instance audit --as alice.id", "althing instance audit --count 1000 --json --as alice.id > audit.json"],
+    action: audit,
+  }).addOption(new Option("--count <n>", "how many (default 50)").argParser(wholeNumber("--count", 1, 100_000)));
+  addCommand(host, group, {
+    use: "usage",
+    summary: "people, communities and what packages used",
+    examples: ["althing instance usage --as alice.id", "althing instance usage --hours 168 --as alice.id"],
+    action: usage,
+  }).addOption(new Option("--hours <n>", "of so many hours (default 24)").argParser(wholeNumber("--hours", 1, 168)));
+}
+
+function auditLine({ index, time, actor, act, target, outcome, code }: AuditEntry): string[] {
+  const what = Object.entries(target).map(([name, value]) => `${name}=${value}`);
+  return [
+    String(index),
+    time,
+    actor?.handle ?? "newcomer",
+    act,
+    safeLine(what.join(" ")),
+    code === undefined ? outcome : `${outcome} ${code}`,
+  ];
+}
+
+async function audit(context: Context): Promise<void> {
+  const client = await opened(context);
+  const count = Number(context.options["count"] ?? 50);
+  const entries: AuditEntry[] = [];
+  let before: number | undefined;
+  do {
+    const limit = Math.min(limits.auditPageMax, count - entries.length);
+    const page = await client.call("instance.audit", { query: { limit, ...(before === undefined ? {} : { before }) } });
+    entries.push(...page.entries);
+    before = page.next;
+  } while (before !== undefined && entries.length < count);
+  const fault = await findAuditFault(entries.toReversed());
+  if (fault !== undefined) throw new AppError("audit.broken", { index: fault });
+  context.output.result({ entries }, entries.length === 0 ? "nothing was done yet" : table(entries.map(auditLine)));
+}
+
+async function usage(context: Context): Promise<void> {
+  const client = await opened(context);
+  const found = await client.call("instance.usage", { query: { hours: Number(context.options["hours"] ?? 24) } });
+  const line = (
+    name: string,
+    { calls, errors, wallTimeMs, egressBytes }: (typeof found.hours)[number] | (typeof found.top)[number],
+  ): string[] => [name, `${calls} calls`, `${errors} errors`, `${Math.round(wallTimeMs)} ms`, `${egressBytes} bytes sent`];
+  const text = [
+    `users ${found.users.active} active, ${found.users.revoked} revoked; communities ${found.communities}; packages ${found.packages}`,
+    ...(found.hours.length === 0 ? ["no package was called in this time"] : [table(found.hours.map((row) => line(row.hour, row)))]),
+    ...(found.top.length === 0 ? [] : [table(found.top.map((row) => line(`${row.communityName} ${row.extension}`, row)))]),
+  ];
+  context.output.result(found, text.join("\n"));
 }
 
 function policyText({ defaults, ceilings, locks }: InstancePluginPolicy): string {

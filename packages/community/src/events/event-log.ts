@@ -18,6 +18,8 @@ export interface Act<R> {
   readonly writes: readonly Write[];
   readonly events: readonly EventDraft[];
   readonly result: R;
+  /** What its request is answered with, or finds it, where that is not the result; see `EventLogDeps.onDecided`. */
+  readonly answer?: unknown;
 }
 
 export interface EventLog {
@@ -59,12 +61,14 @@ export interface EventLog {
 export interface EventLogDeps {
   readonly store: Store;
   readonly clock: { now(): number };
+  /** Told what each act is answered with, right before its batch: whoever keeps it has the answer exactly when the act is committed. */
+  readonly onDecided?: ((answer: unknown) => void) | undefined;
 }
 
 const headsPage = 500;
 const purgedPerBatch = 400;
 
-export function createEventLog({ store, clock }: EventLogDeps): EventLog {
+export function createEventLog({ store, clock, onDecided = () => undefined }: EventLogDeps): EventLog {
   const collections = openEventCollections(store);
   const listeners = new Set<(events: readonly EventRecord[]) => void>();
   const inTurn = createTurns();
@@ -91,12 +95,15 @@ export function createEventLog({ store, clock }: EventLogDeps): EventLog {
 
   async function actOnce<R>(community: CommunityId, decide: () => Promise<Act<R>>): Promise<R> {
     const head = await collections.heads.get([community]);
-    const { writes, events, result } = await decide();
+    const { writes, events, result, answer = result } = await decide();
     if (events.length === 0) {
-      if (writes.length > 0) await store.batch([...writes, collections.heads.toCheck([community], head?.revision ?? 0)]);
+      if (writes.length === 0) return result;
+      onDecided(answer);
+      await store.batch([...writes, collections.heads.toCheck([community], head?.revision ?? 0)]);
       return result;
     }
     const { writes: telling, records } = await chained(community, events, head);
+    onDecided(answer);
     await store.batch([...writes, ...telling]);
     for (const listener of listeners) {
       try {

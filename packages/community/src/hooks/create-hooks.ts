@@ -3,9 +3,9 @@
  *
  * Invariant: the one place that joins the parts; nothing is dispatched before `start` and nothing after `close`. docs/architecture/hooks.md.
  */
-import { randomUUID } from "node:crypto";
 import type { CommunityId } from "@althing/contract";
 import type { Collection, Store, Write } from "@althing/store";
+import { ulid } from "ulid";
 import type { Authority } from "../authority.ts";
 import type { EventLog } from "../events/index.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
@@ -16,6 +16,7 @@ import { cursorAt, openHookCollections } from "./hook-collections.ts";
 import type { HookHost } from "./hook-host.ts";
 import { hookSettings, type HookSettings } from "./hook-settings.ts";
 import type { HookLog } from "./lane-deps.ts";
+import { createHolder } from "./owned-cursor.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { processTimers, type Timers } from "./timers.ts";
 
@@ -44,6 +45,8 @@ export interface HooksDeps {
   readonly authority: Authority;
   readonly host: HookHost;
   readonly log: HookLog;
+  /** This node's name, which no other on the store has: it takes over at once what its earlier life held. */
+  readonly node?: string | undefined;
   readonly timers?: Timers;
   readonly random?: () => number;
   readonly monotonicMs?: () => number;
@@ -58,7 +61,7 @@ export function createHooks(deps: HooksDeps): Hooks {
     ...{ store, clock, timers, events, host, collections, log },
     random: deps.random ?? Math.random,
     settings: { ...hookSettings, ...deps.settings },
-    holder: randomUUID(),
+    holder: createHolder(deps.node, ulid()),
   });
   const { cursors, letters, marks } = collections;
 

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openJetStreamStore, openMemoryStore, openSqliteStore, type Store } from "@althing/store";
 import { startNats, tempDir, type TestNats } from "@althing/testkit";
 import { join } from "node:path";
+import { hookSettings } from "./hook-settings.ts";
 import { done, garden, openHookWorld, type Guest, type HookWorld } from "../../test/hook-world.ts";
 
 let nats: TestNats;
@@ -105,5 +106,36 @@ describe.each(Object.entries(stores))("two nodes over %s", (_kind, open) => {
     await world.until(() => guest.told.length === 4);
     await world.pass(60_000);
     expect(guest.told).toEqual([first, first, second, third]);
+  });
+
+  /** A node dies while a guest works on its event. */
+  async function died(name: string | undefined) {
+    const dead = world.addNode("life 1", opened.one, name);
+    const guest = await world.switchOn(dead, "bot", {
+      events: ["proposal.*"],
+      on: () => (guest.nodes.length === 1 ? new Promise<never>(() => undefined) : done),
+    });
+    const index = await world.happen(dead);
+    await world.until(() => guest.told.length === 1);
+    dead.isFrozen = true;
+    return { guest, index, diedMs: world.clock.ms };
+  }
+
+  it("that is the same node started again does not wait for the lease of its own earlier life", async () => {
+    const { guest, index, diedMs } = await died("n1");
+    world.addNode("life 2", opened.two, "n1");
+    await world.until(() => guest.told.length === 2);
+    expect(guest).toMatchObject({ told: [index, index], nodes: ["life 1", "life 2"] });
+    expect(world.clock.ms - diedMs).toBeLessThan(hookSettings.leaseMs / 10);
+  });
+
+  it.each([
+    ["another", "n2"],
+    ["one without a name", undefined],
+  ])("that is %s waits for the lease of one that may live", async (_what, name) => {
+    const { guest, diedMs } = await died("n1");
+    world.addNode("other", opened.two, name);
+    await world.until(() => guest.told.length === 2);
+    expect(world.clock.ms - diedMs).toBeGreaterThanOrEqual(hookSettings.leaseMs * 0.9);
   });
 });

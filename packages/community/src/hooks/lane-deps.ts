@@ -9,6 +9,7 @@ import type { EventLog } from "../events/index.ts";
 import type { HookCollections } from "./hook-collections.ts";
 import type { HookHost } from "./hook-host.ts";
 import type { HookSettings } from "./hook-settings.ts";
+import type { Holder } from "./owned-cursor.ts";
 import type { Slots } from "./slots.ts";
 import type { Timers } from "./timers.ts";
 
@@ -29,7 +30,7 @@ export interface LaneDeps {
   readonly collections: HookCollections;
   readonly settings: HookSettings;
   /** Of this run of this process, and of no other. */
-  readonly holder: string;
+  readonly holder: Holder;
   readonly log: HookLog;
 }
 

@@ -2,7 +2,8 @@
  * The cursor of one install as this node holds it: a lease by compare-and-set.
  *
  * Invariant: nothing is written but on the revision that was read last, and never while the record names another node. A node that slept past its lease
- * finds another revision and writes nothing; what it did meanwhile was done twice at most, never lost.
+ * finds another revision and writes nothing; what it did meanwhile was done twice at most, never lost. A lease of an earlier life of this node is nobody's:
+ * a data folder is one process's at a time, so that life has ended.
  */
 import { hasCode, type CommunityId } from "@althing/contract";
 import type { Collection, Key, Rec, Store, Write } from "@althing/store";
@@ -24,11 +25,24 @@ export interface OwnedCursor {
   forget(): void;
 }
 
+/** Whose a lease is: a node, if it has a name that lasts, and one life of its process. */
+export interface Holder {
+  readonly name: string;
+  /** Of an earlier life of the same node? */
+  isFormerSelf(name: string): boolean;
+}
+
+/** @param node 1–32 characters, none of them `/`; without it no life knows another */
+export function createHolder(node: string | undefined, life: string): Holder {
+  const name = node === undefined ? life : `${node}/${life}`;
+  return { name, isFormerSelf: (other) => node !== undefined && other !== name && other.startsWith(`${node}/`) };
+}
+
 export interface OwnedCursorDeps {
   readonly store: Store;
   readonly cursors: Collection<Cursor>;
   readonly clock: { now(): number };
-  readonly holder: string;
+  readonly holder: Holder;
   readonly leaseMs: number;
 }
 
@@ -42,7 +56,7 @@ export function createOwnedCursor(
   const key: Key = [community, install];
   let row = first;
 
-  const isMine = ({ value }: Rec<Cursor>) => value.lease?.holder === holder;
+  const isMine = ({ value }: Rec<Cursor>) => value.lease?.holder === holder.name;
 
   async function put(value: Cursor, revision: number, more: readonly Write[] = []): Promise<boolean> {
     try {
@@ -58,7 +72,7 @@ export function createOwnedCursor(
     }
   }
 
-  const leased = (cursor: Cursor): Cursor => ({ ...cursor, lease: { holder, untilMs: clock.now() + leaseMs } });
+  const leased = (cursor: Cursor): Cursor => ({ ...cursor, lease: { holder: holder.name, untilMs: clock.now() + leaseMs } });
 
   return {
     async read() {
@@ -67,7 +81,8 @@ export function createOwnedCursor(
     },
     takenUntil() {
       const lease = row?.value.lease;
-      return lease !== undefined && lease.holder !== holder && lease.untilMs > clock.now() ? lease.untilMs : undefined;
+      if (lease === undefined || lease.holder === holder.name || holder.isFormerSelf(lease.holder)) return undefined;
+      return lease.untilMs > clock.now() ? lease.untilMs : undefined;
     },
     // Nothing is begun in the last quarter of a lease.
     isOwned: () => row !== undefined && isMine(row) && (row.value.lease?.untilMs ?? 0) - clock.now() > leaseMs / 4,

@@ -2,12 +2,14 @@
  * The end of a community.
  *
  * Invariant: what it has goes first, page by page, its row last: until the last batch the community is there and its owner can go on where a dead hub
- * stopped. Somebody who comes in meanwhile changes the row, and the end begins anew.
+ * stopped. Each batch holds on the community's row and on what made the caller its owner: somebody who comes in meanwhile, or who takes the ownership
+ * away, changes one of them, and the end is decided anew.
  */
 import type { Caller } from "@althing/bus";
 import { AppError, type CommunityId } from "@althing/contract";
 import { retryConflicts, type Collection, type Key, type Write } from "@althing/store";
 import type { Agenda, AgendaEntry } from "../agenda.ts";
+import { withGuards, type Standing } from "../authority.ts";
 import type { ActDeps } from "./membership-deps.ts";
 
 /** Removes what an area keeps of a community; called again after a failure. */
@@ -28,18 +30,28 @@ const purgeOfLog = (community: CommunityId, atMs: number): AgendaEntry => ({ atM
 export async function closeCommunity(deps: ActDeps & Closing, caller: Caller, ref: string): Promise<void> {
   const { collections, memberships, authority, store } = deps;
 
+  /** Only while it stands as it was read. @throws {store.conflict} */
+  async function write(standing: Standing, writes: readonly Write[]): Promise<void> {
+    const { value, revision } = standing.community;
+    const held = { guards: [...standing.guards, collections.communities.toCheck([value.id], revision)], permissions: standing.permissions };
+    await store.batch(withGuards(held, writes));
+  }
+
   /** Everything of the community in one collection, but what is kept. */
   async function clear<T>(
     collection: Collection<T>,
-    id: CommunityId,
+    standing: Standing,
     also: (key: Key, value: T) => readonly Write[] = () => [],
     keep: (key: Key) => boolean = () => false,
   ): Promise<void> {
     for (;;) {
-      const { records } = await collection.list({ prefix: [id], limit: pageMax });
+      const { records } = await collection.list({ prefix: [standing.community.value.id], limit: pageMax });
       const going = records.filter(({ key }) => !keep(key));
       if (going.length === 0) return;
-      await store.batch(going.flatMap(({ key, value }) => [collection.toDelete(key), ...also(key, value)]));
+      await write(
+        standing,
+        going.flatMap(({ key, value }) => [collection.toDelete(key), ...also(key, value)]),
+      );
     }
   }
 
@@ -53,16 +65,19 @@ export async function closeCommunity(deps: ActDeps & Closing, caller: Caller, re
     const rooms = await deps.roomsOf(id);
     if (rooms > 0) throw new AppError("community.not_empty", { what: "rooms", count: rooms });
     const isOwn = (key: Key) => key[1] === caller.endpoint;
-    await clear(collections.members, id, (key) => [collections.ofMember.toDelete([key[1] ?? "", id])], isOwn);
-    await clear(memberships.invitations, id, (_key, { hash }) => [memberships.tokens.toDelete([hash])]);
-    await clear(memberships.requests, id);
-    await clear(memberships.formers, id);
-    await clear(memberships.erasures, id);
-    for (const close of deps.closers) await close(id);
+    await clear(collections.members, standing, (key) => [collections.ofMember.toDelete([key[1] ?? "", id])], isOwn);
+    await clear(memberships.invitations, standing, (_key, { hash }) => [memberships.tokens.toDelete([hash])]);
+    await clear(memberships.requests, standing);
+    await clear(memberships.formers, standing);
+    await clear(memberships.erasures, standing);
+    for (const close of deps.closers) {
+      await write(standing, []);
+      await close(id);
+    }
     const only = await collections.single.get(["instance"]);
     const roles = await collections.roles.list({ prefix: [id], limit: pageMax });
-    await store.batch([
-      collections.communities.toDelete([id], standing.community.revision),
+    await write(standing, [
+      collections.communities.toDelete([id]),
       collections.names.toDelete([name]),
       collections.members.toDelete([id, caller.endpoint]),
       collections.ofMember.toDelete([caller.endpoint, id]),

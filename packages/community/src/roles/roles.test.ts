@@ -4,13 +4,15 @@ import { describe, expect, it } from "vitest";
 import type { Caller } from "@althing/bus";
 import { communityPermissions, communityRoles, hasCode, isAppError, limits } from "@althing/contract";
 import { beyondOwn, defaultRolePermissions, ownerPermissions } from "@althing/policy";
+import { openMemoryStore } from "@althing/store";
 import { openCommunityWorld } from "../../test/community-world.ts";
+import { freshStore } from "../../test/fresh-store.ts";
 import { openCommunityCollections, type CommunityLimits } from "../index.ts";
 
 const everything = Object.keys(communityPermissions);
 
-async function world(more: Partial<CommunityLimits> = {}) {
-  const made = openCommunityWorld({ changes: { limits: { ...limits, ...more } } });
+async function world(more: Partial<CommunityLimits> = {}, store = freshStore()) {
+  const made = openCommunityWorld({ store, changes: { limits: { ...limits, ...more } } });
   const community = await made.found();
   const { roles, communities, authority, events } = made.plane;
   const ada = made.person("ada");
@@ -203,7 +205,7 @@ describe("whatever sequence of edits is tried", () => {
     let done = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(edit, { maxLength: 25 }), async (edits) => {
-        const { roles, communities, community, authority, member, person, ada } = await world();
+        const { roles, communities, community, authority, member, person, ada } = await world({}, openMemoryStore());
         await member(community, "ben", "admin");
         await roles.create(ada, {
           community,

@@ -41,7 +41,14 @@ export function openExecutionRows(store: Store): ExecutionRows {
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;
-export const hourOf = (ms: number): string => new Date(Math.floor(ms / hourMs) * hourMs).toISOString();
+
+let lastHour = { startMs: Number.NaN, name: "" };
+/** Asked for several times a call, and the same for an hour. */
+export function hourOf(ms: number): string {
+  const startMs = Math.floor(ms / hourMs) * hourMs;
+  if (lastHour.startMs !== startMs) lastHour = { startMs, name: new Date(startMs).toISOString() };
+  return lastHour.name;
+}
 
 export const rowKey = ({ community, install, id }: Pick<Execution, "community" | "install" | "id">): Key => [community, install, id];
 

@@ -59,10 +59,9 @@ async function pendingOf(
 ): Promise<{ pending?: NonNullable<Install["pending"]> }> {
   if (pending === undefined) return {};
   const manifest = await manifestOf(context, pending.contentHash);
-  const { version, contentHash, at } = pending;
-  return {
-    pending: { version, contentHash, at, diff: diffGrants(declared, manifest === undefined ? noGrants : declaredGrants(manifest)) },
-  };
+  const { version, contentHash, at, trust } = pending;
+  const diff = diffGrants(declared, manifest === undefined ? noGrants : declaredGrants(manifest));
+  return { pending: { version, contentHash, at, diff, manifest: { ...manifest }, trust } };
 }
 
 export async function toInstall(context: InstallsContext, { row, revision }: FoundInstall, effective: EffectivePolicy): Promise<Install> {

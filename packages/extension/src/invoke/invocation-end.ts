@@ -2,7 +2,8 @@
  * How a call ended: for its row, for the quotas, and for who called.
  *
  * Invariant: what is settled never exceeds what was reserved, so that no runner's word can overdraw a quota; a call without an answer that may have
- * run is settled at the fuel it could have used. A guest that was cut short by what the quota left is told so and not called broken.
+ * run is settled at the fuel it could have used. A guest that was cut short by what the quota left is told so and not called broken, and has used
+ * all that was left: whoever cuts does so a little early, and what that leaves over would let the next call in.
  */
 import { AppError, isAppError, limits as fixed, type InvocationOutcome } from "@althing/contract";
 import type { ExecutionEnd } from "../executions/index.ts";
@@ -37,6 +38,14 @@ function cutBy({ code, rule }: Failed, { lease }: Allowance): "fuelPerHour" | "w
   return undefined;
 }
 
+/** A call that an hour's quota ended has used its whole lease of that quota, whatever clocks and counters say. */
+function settledAt(used: { readonly durationMs: number; readonly fuel: number }, quota: ReturnType<typeof cutBy>, { lease }: Allowance) {
+  return {
+    durationMs: quota === "wallTimeMsPerHour" ? Math.max(used.durationMs, lease.timeMs) : used.durationMs,
+    fuel: quota === "fuelPerHour" ? lease.fuel : used.fuel,
+  };
+}
+
 /** @param elapsedMs as the hub measured it */
 export function endOfAnswer({ result: { outcome, usage, log } }: Executed, elapsedMs: number, allowance: Allowance): ExecutionEnd {
   const { lease } = allowance;
@@ -52,7 +61,10 @@ export function endOfAnswer({ result: { outcome, usage, log } }: Executed, elaps
     case "failed": {
       const quota = cutBy(outcome, allowance);
       const detail = `${outcome.rule}: ${outcome.detail}`.slice(0, detailMax);
-      if (quota !== undefined) return { ...common, status: "quota", code: "ext.quota_exceeded", detail: `${quota}; ${detail}` };
+      if (quota !== undefined) {
+        const settled = settledAt(common, quota, allowance);
+        return { ...common, ...settled, status: "quota", code: "ext.quota_exceeded", detail: `${quota}; ${detail}` };
+      }
       return { ...common, status: statusOf[outcome.code], code: outcome.code, detail };
     }
     case "response":

@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError, limits } from "@althing/contract";
 import {
+  ada,
   answerOf,
   community,
   executedOf,
@@ -13,8 +14,12 @@ import {
   installOf,
   openWorld,
   usage,
+  type FailedCode,
   type World,
 } from "../../test/invocation-world.ts";
+import { endOf, startOf } from "../../test/execution-samples.ts";
+import { createObserved } from "../observed/index.ts";
+import type { Executed } from "../runner-client/index.ts";
 import { createRunnerClient } from "../runner-client/index.ts";
 
 const invoke = (world: World, changes: Partial<Parameters<World["invoker"]["invoke"]>[0]> = {}) =>
@@ -259,11 +264,52 @@ describe("quotas of an invocation", () => {
         params: { quota: "wallTimeMsPerHour" },
         retryAfterSeconds: 1_800,
       });
+      world.clock.nowMs += 3_600_000;
     }
     world.state.runner = () => Promise.resolve(executedOf({ kind: "failed", code: "ext.quota_exceeded", rule: "fuel", detail: "out" }));
     await expect(invoke(world)).rejects.toMatchObject({ params: { quota: "fuelPerHour" } });
     expect(world.quarantined).toEqual([]);
     expect((await world.rows()).every(({ status }) => status === "quota")).toBe(true);
+  });
+});
+
+describe("an hour's quota that cut a call short", () => {
+  /** A first call leaves a fraction over; the second is cut a hair before what is left of it is used. */
+  const spend = async (limits: { fuelPerHour: number } | { wallTimeMsPerHour: number }, cut: Executed) => {
+    const world = openWorld();
+    world.state.policy = { limits };
+    const before = await world.executions.start(startOf());
+    await before.finish(endOf({ fuel: 900, durationMs: 3.4 }));
+    world.state.runner = () => Promise.resolve(cut);
+    await expect(invoke(world)).rejects.toMatchObject({ code: "ext.quota_exceeded" });
+    return world;
+  };
+  const early = (code: FailedCode, rule: string) =>
+    executedOf({ kind: "failed", code, rule, detail: "early" }, "", { usage: { ...usage, fuel: 99, durationMs: 0.5 } });
+
+  it.each([
+    ["wallTimeMsPerHour", { wallTimeMsPerHour: 1_000 }, early("ext.timeout", "time")],
+    ["fuelPerHour", { fuelPerHour: 1_000 }, early("ext.quota_exceeded", "fuel")],
+  ] as const)("%s is used up, though it was cut early: the next call is refused until the hour is over", async (quota, limits, cut) => {
+    const world = await spend(limits, cut);
+    const calls = world.heads.length;
+    await expect(invoke(world)).rejects.toMatchObject({ code: "ext.quota_exceeded", params: { quota }, retryAfterSeconds: 1_800 });
+    expect(world.heads).toHaveLength(calls);
+  });
+
+  it.each([
+    ["wallTimeMsPerHour", { wallTimeMsPerHour: 1_000 }, early("ext.timeout", "time")],
+    ["fuelPerHour", { fuelPerHour: 1_000 }, early("ext.quota_exceeded", "fuel")],
+  ] as const)("%s is shown as exhausted", async (quota, limits, cut) => {
+    const world = await spend(limits, cut);
+    const observed = createObserved({ ...world, installs: { locate: () => Promise.resolve(installOf()) } });
+    const { limits: lines } = await observed.usage(ada, { community, install: installId, hours: 1 });
+    expect(lines.find((line) => line.quota === quota)).toMatchObject({ used: 1_000, limit: 1_000, state: "exhausted" });
+  });
+
+  it("takes nothing more of a quota that did not cut it", async () => {
+    const world = await spend({ wallTimeMsPerHour: 1_000, fuelPerHour: 50_000 }, early("ext.timeout", "time"));
+    expect(await world.executions.consumed(community, installId)).toMatchObject({ fuel: 999 });
   });
 });
 

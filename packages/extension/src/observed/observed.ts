@@ -67,8 +67,9 @@ export function createObserved({ gate, installs, executions, kv, quotas }: Obser
       const running = quotas.running(community, extension);
       return {
         limits: [
+          // Rounded up: what is left is given in whole milliseconds, so less than one is none.
           line("fuelPerHour", consumed.fuel, limits.fuelPerHour, "units"),
-          line("wallTimeMsPerHour", Math.round(consumed.wallTimeMs), limits.wallTimeMsPerHour, "ms"),
+          line("wallTimeMsPerHour", Math.ceil(consumed.wallTimeMs), limits.wallTimeMsPerHour, "ms"),
           line("egressBytesPerDay", consumed.egressBytesToday, limits.egressBytesPerDay, "bytes"),
           line("kvBytes", data.bytes, limits.kvBytes, "bytes"),
           line("concurrency", running.extension, limits.concurrency, "calls"),

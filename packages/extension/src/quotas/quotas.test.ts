@@ -92,7 +92,7 @@ describe("quotas", () => {
     const { reserve } = open(hourMs * 5 + 60_000);
     const limits = { ...unlimited, wallTimeMsPerHour: 100 };
     expect(reserve(limits, { consumed: { ...nothing, wallTimeMs: 100.4 } })).toMatchObject({
-      params: { quota: "wallTimeMsPerHour", observed: 100 },
+      params: { quota: "wallTimeMsPerHour", observed: 101 },
       retryAfterSeconds: 3_540,
     });
     reserve(limits);

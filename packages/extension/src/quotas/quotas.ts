@@ -144,7 +144,7 @@ export function createQuotas(clock: { now(): number }): Quotas {
       const nextHour = Math.ceil((3_600_000 - (clock.now() % 3_600_000)) / 1_000);
       if (left.fuel < 1) refuse("fuelPerHour", consumed.fuel, limits.fuelPerHour, own.fuel > 0 ? 1 : nextHour);
       if (left.timeMs < 1)
-        refuse("wallTimeMsPerHour", Math.round(consumed.wallTimeMs), limits.wallTimeMsPerHour, own.timeMs > 0 ? 1 : nextHour);
+        refuse("wallTimeMsPerHour", Math.ceil(consumed.wallTimeMs), limits.wallTimeMsPerHour, own.timeMs > 0 ? 1 : nextHour);
       takeRate(community, extension, limits);
       const part: Reserved = {
         calls: 1,

@@ -44,6 +44,8 @@ export interface Announcements {
     caller: Caller,
     input: InCommunity & { readonly before?: string | undefined; readonly limit: number },
   ): Promise<{ announcements: Announcement[]; next?: string }>;
+  /** @throws {community.not_found} {announcement.not_found} */
+  one(caller: Caller, input: OfAnnouncement): Promise<Announcement>;
   /** @throws {auth.forbidden} {module.disabled} {announcement.too_many} */
   post(caller: Caller, input: InCommunity & { readonly text: string }): Promise<Announcement>;
   /** @throws {auth.forbidden} {announcement.not_found} {request.precondition_failed} */
@@ -199,6 +201,12 @@ export function createAnnouncements(deps: AnnouncementsDeps): Announcements {
       const announcements = page.records.map(({ value, revision }) => ({ ...value, revision }));
       const last = announcements.at(-1)?.id;
       return { announcements, ...(page.next === undefined || last === undefined ? {} : { next: last }) };
+    },
+
+    async one(caller, { community, announcement }) {
+      const standing = await authority.standing(caller, community);
+      requireMembership(standing);
+      return shown(standing.community.value.id, announcement);
     },
 
     async post(caller, { community, text }) {

@@ -129,11 +129,11 @@ export function createAppeals(deps: ModerationDeps, desk: LedgerDesk): Appeals {
             },
             ...undone.events,
           ],
-          result: row,
+          result: view(row),
         };
       });
       if (entry.kind === "mute" && !upheld && entry.member !== null) deps.onMute(id, entry.member);
-      return view(entry);
+      return entry;
     },
   };
 }

@@ -156,11 +156,11 @@ export function createModeration(deps: ModerationDeps): Moderation {
           ...(member === null || member === caller.endpoint ? [] : [of.toPut([id, member, action], { as: "member" })]),
         ]),
         events: [told, ...effects],
-        result: row,
+        result: view(row),
       };
     });
     if (entry.kind === "mute" && entry.member !== null) deps.onMute(id, entry.member);
-    return view(entry);
+    return entry;
   }
 
   async function expire(entry: AgendaEntry): Promise<void> {
@@ -242,11 +242,11 @@ export function createModeration(deps: ModerationDeps): Moderation {
               data: { action },
             },
           ],
-          result: { ...found.value, ...change },
+          result: view({ ...found.value, ...change }),
         };
       });
       if (entry.member !== null) deps.onMute(id, entry.member);
-      return view(entry);
+      return entry;
     },
 
     async erase(community, endpoint) {

@@ -137,6 +137,7 @@ export function createAmendments(deps: ProposalsDeps, desk: ProposalDesk): Amend
               authors.toPut(desk.named(present.id, caller.endpoint, "amendment", row.id, id), {}),
             ],
             events: [{ topic: "proposal.amendment_proposed", actor: actorOf(present), subject: subjectOf(row), summary, data }],
+            answer: record,
           };
         },
         "proposals.create",
@@ -180,6 +181,7 @@ export function createAmendments(deps: ProposalsDeps, desk: ProposalDesk): Amend
           row: decided.row,
           writes: [...(decided.writes ?? []), amendments.toPut([present.id, row.id, found.id], record, revision)],
           events: decided.events,
+          answer: record,
         };
       });
       return (await find(asked, { proposal, amendment })).value;

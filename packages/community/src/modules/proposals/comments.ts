@@ -32,6 +32,8 @@ export interface Comments {
     caller: Caller,
     input: OfProposal & { readonly after?: string | undefined; readonly limit: number },
   ): Promise<{ comments: Comment[]; next?: string }>;
+  /** @throws {auth.forbidden} {proposal.not_found} {comment.not_found} */
+  one(caller: Caller, input: OfComment): Promise<Comment>;
   /** Its author only. @throws {auth.forbidden} {comment.not_found} {comment.removed} {request.precondition_failed} and as `add` */
   edit(caller: Caller, input: OfComment & { readonly body: string }, condition?: Condition): Promise<Comment>;
   /** Removed before: nothing happens. @throws {auth.forbidden} {comment.not_found} {proposal.reason_missing} */
@@ -113,6 +115,7 @@ export function createComments(deps: ProposalsDeps, desk: ProposalDesk): Comment
               authors.toPut(desk.named(present.id, caller.endpoint, "comment", row.id, id), {}),
             ],
             events: [told(present, row, "comment.created", id)],
+            answer: id,
           };
         },
         "proposals.create",
@@ -127,6 +130,12 @@ export function createComments(deps: ProposalsDeps, desk: ProposalDesk): Comment
       const page = await comments.list({ prefix, limit, ...(after === undefined ? {} : { after: [...prefix, after] }) });
       const next = page.next?.at(-1);
       return { comments: page.records.map(shown), ...(next === undefined ? {} : { next }) };
+    },
+
+    async one(caller, { community, proposal, comment }) {
+      const present = await desk.enter(caller, community);
+      await desk.find(present, proposal);
+      return shown(await find(present, { proposal, comment }));
     },
 
     async edit(caller, { community, proposal, comment, body }, condition = {}) {

@@ -50,6 +50,8 @@ export interface RowChange {
   readonly row: ProposalRow;
   readonly writes?: readonly Write[];
   readonly events: readonly EventDraft[];
+  /** What the request is answered with, or finds it, where that is not the proposal. */
+  readonly answer?: unknown;
 }
 
 export interface ProposalDesk {
@@ -154,8 +156,13 @@ export function createProposalDesk(deps: ProposalsDeps): ProposalDesk {
       return events.act(id, async () => {
         const present = await enter(caller, id, permission);
         const found = await find(present, proposal);
-        const { row, writes = [], events: told } = await decide(present, found.value);
-        return { writes: withGuards(present, [...rowWrites(found, row), ...writes]), events: told, result: viewOf(row) };
+        const { row, writes = [], events: told, answer } = await decide(present, found.value);
+        return {
+          writes: withGuards(present, [...rowWrites(found, row), ...writes]),
+          events: told,
+          result: viewOf(row),
+          ...(answer === undefined ? {} : { answer }),
+        };
       });
     },
     trusteeWrites({ community, id, rule }, before) {

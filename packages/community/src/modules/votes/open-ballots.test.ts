@@ -3,6 +3,7 @@
  */
 import type { VoteChoice } from "@althing/contract";
 import { identityFromPhrase, makeBallotKey, newRecoveryPhrase, sealBallot } from "@althing/crypto";
+import { openMemoryStore } from "@althing/store";
 import { recount } from "@althing/tally";
 import { describe, expect, it } from "vitest";
 import { openVoteWorld, secondHub, type VoteWorld } from "../../../test/vote-world.ts";
@@ -273,7 +274,7 @@ describe("the opening", () => {
 
 /** The same secret vote; the store fails once at the given batch of the opening. */
 async function tally(dies: number | undefined) {
-  const world = await openVoteWorld();
+  const world = await openVoteWorld({ store: openMemoryStore() });
   const voters = await world.members("bob", "cid", "dan");
   const vote = await world.running(secret);
   for (const [at, voter] of voters.entries()) await world.castSealed(voter, vote, at === 0 ? no : yes);

@@ -1,0 +1,36 @@
+/**
+ * What the hub program answers about backups when the command line runs it for one task.
+ *
+ * Invariant: what a person or a script reads of a backup; nothing secret is in it. Counts are of the moment at which the state was copied.
+ */
+import { z } from "zod";
+
+const count = z.int().nonnegative();
+
+export const backupReportSchema = z.object({
+  file: z.string(),
+  id: z.string(),
+  bytes: count,
+  encrypted: z.boolean(),
+  createdAt: z.string(),
+  program: z.string(),
+  instance: z.string(),
+  schema: count,
+  counts: z.object({ users: count, rooms: count, communities: count, messages: count, blobs: count, bundles: count, events: count }),
+  missing: z.array(z.string()),
+});
+export type BackupReport = z.infer<typeof backupReportSchema>;
+
+export const restoredDataSchema = z.object({
+  backup: backupReportSchema,
+  data: z.string(),
+  configFile: z.string().optional(),
+  replaced: z.string().optional(),
+});
+export const upgradedDataSchema = z.object({ from: count, to: count });
+export const rollbackSourceSchema = z.object({ file: z.string() });
+export const dataFindingsSchema = z.object({
+  findings: z.array(
+    z.object({ name: z.string(), grade: z.enum(["good", "note", "warn", "bad"]), observed: z.string(), meaning: z.string() }),
+  ),
+});

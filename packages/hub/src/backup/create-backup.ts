@@ -1,0 +1,315 @@
+/**
+ * Makes a backup of an instance, running or not (docs/architecture/backup.md).
+ *
+ * Invariant: every write that was acknowledged before the start is in it, and its state refers to nothing that it lacks. So the order is fixed: the state, then the
+ * objects it names, then the messages, which so are never older than the state's positions in them; and when a room was deleted or an object
+ * removed meanwhile, all of it again from a newer state. The instance is not stopped and not slowed but by the reading.
+ */
+import { createHmac } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { saveStream, type BusConnection, type SavedStream } from "@althing/bus";
+import { AppError, hasCode, streams, type Config } from "@althing/contract";
+import {
+  copySqliteFile,
+  listSqliteKeys,
+  openFolderObjects,
+  readSqliteSchemaVersion,
+  type Migration,
+  type ObjectStore,
+} from "@althing/store";
+import { openBundleObjects } from "../bundle-objects.ts";
+import { dataFormatVersion } from "../data-folder.ts";
+import { isMissing } from "../private-file.ts";
+import type { Encryption } from "./archive-crypto.ts";
+import { openArchiveWriter, writeFailure, type ArchiveWriter } from "./archive-writer.ts";
+import {
+  backupFormatVersion,
+  configName,
+  executionsName,
+  formatName,
+  headName,
+  keyNames,
+  manifestName,
+  objectKinds,
+  objectOf,
+  reportOf,
+  roomStreamName,
+  sealName,
+  stateName,
+  type BackupHead,
+  type BackupManifest,
+  type BackupReport,
+} from "./backup-format.ts";
+import { writeBackupRecord } from "./backup-record.ts";
+import { openDataSource, type DataSource } from "./data-source.ts";
+import { viewCopy, type StateView } from "./state-view.ts";
+import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
+
+/** Newer states that are tried before the instance is too busy. */
+const triesMax = 5;
+
+export interface CreateBackupOptions {
+  readonly config: Config;
+  /** The nats-server program, for an instance that stands still. */
+  readonly natsServer: string | undefined;
+  readonly file: string;
+  readonly encryption?: Encryption | undefined;
+  /** The `althing.toml` that is in force. */
+  readonly configFile?: string | undefined;
+  /** A backup of a damaged instance, which names the objects that it lacks. */
+  readonly acceptMissing?: boolean | undefined;
+  readonly migrations: readonly Migration[];
+  readonly program: string;
+  readonly nowMs: () => number;
+  readonly progress: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** Tests look in between: after the state was copied, before its objects are. */
+  readonly onStateCopied?: () => Promise<void>;
+}
+
+/** @throws {backup.exists} {backup.write_failed} {backup.incomplete} {backup.busy} {data.not_found} {nats.unavailable} {store.corrupt} */
+export async function createBackup(options: CreateBackupOptions): Promise<BackupReport> {
+  const file = resolve(options.file);
+  const source = await openDataSource(options);
+  const folder = dirname(file);
+  const spool = join(folder, temporaryName("spool"));
+  let writer: ArchiveWriter | undefined;
+  try {
+    await sweepAbandoned(folder);
+    writer = await openArchiveWriter({ path: file, encryption: options.encryption });
+    await mkdir(spool, { mode: 0o700 });
+    const made = await fill(options, source, writer, spool);
+    const bytes = await writer.finish();
+    writer = undefined;
+    const report = reportOf(made.manifest, { file, id: made.id, bytes, encrypted: options.encryption !== undefined });
+    await writeBackupRecord(source.paths.root, { at: report.createdAt, file, id: made.id, bytes });
+    return report;
+  } catch (error) {
+    throw isFileError(error) ? writeFailure(file, error) : error;
+  } finally {
+    await writer?.abort();
+    await rm(spool, { recursive: true, force: true });
+    source.close();
+  }
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
+}
+
+interface Filled {
+  readonly manifest: BackupManifest;
+  readonly id: string;
+}
+
+async function fill(options: CreateBackupOptions, source: DataSource, writer: ArchiveWriter, spool: string): Promise<Filled> {
+  const nats = await source.connect(spool);
+  const blobs = openFolderObjects({ path: source.paths.blobs });
+  const bundles = await openBundleObjects(options.config, { paths: source.paths }, nats.connection).catch(async (error: unknown) => {
+    await nats.close();
+    throw error;
+  });
+  try {
+    const head = headOf(options, source);
+    const parts: Record<string, { bytes: number; sha256: string }> = {};
+    const addSmall = async (name: string, bytes: Uint8Array) => {
+      parts[name] = { bytes: bytes.length, sha256: await writer.add(name, bytes.length, bytes) };
+    };
+    const addFile = async (name: string, path: string) => {
+      const { size } = await stat(path);
+      parts[name] = { bytes: size, sha256: await writer.add(name, size, createReadStream(path, { highWaterMark: 1024 * 1024 })) };
+    };
+    await writer.add(headName, ...sized(`${JSON.stringify(head)}\n`));
+    const taken = await takeTogether(options, { source, writer, spool, connection: nats.connection, objects: { blobs, bundles } });
+    await addFile(stateName, join(spool, "state.db"));
+    if (taken.stream !== undefined) await addFile(roomStreamName, join(spool, "rooms.snapshot"));
+    await addExecutions(source, spool, addFile);
+    await addSmall(formatName, Buffer.from(`${JSON.stringify(source.format)}\n`));
+    for (const name of keyNames) await addSmall(name, await readFile(join(source.paths.root, name)));
+    if (options.configFile !== undefined) await addSmall(configName, await readFile(options.configFile));
+    const manifest = manifestOf(options, source, { head, parts, taken });
+    const text = `${JSON.stringify(manifest)}\n`;
+    const id = await writer.add(manifestName, ...sized(text));
+    await writer.add(sealName, ...sized(`${id}  ${manifestName}\n`));
+    return { manifest, id };
+  } finally {
+    await Promise.all([blobs.close(), bundles.close()]);
+    await nats.close();
+  }
+}
+
+const sized = (text: string): [number, Uint8Array] => {
+  const bytes = Buffer.from(text);
+  return [bytes.length, bytes];
+};
+
+function headOf({ program, nowMs, migrations }: CreateBackupOptions, { keys, paths }: DataSource): BackupHead {
+  const schema = readSqliteSchemaVersion(paths.stateDb);
+  if (schema > migrations.length) throw new AppError("store.version", { observed: schema, expected: migrations.length });
+  return {
+    format: "althing-backup",
+    version: backupFormatVersion,
+    program,
+    instance: instanceId(keys.nameKey),
+    createdAt: new Date(nowMs()).toISOString(),
+    dataFormat: dataFormatVersion,
+    schema,
+    store: "sqlite",
+  };
+}
+
+/** Of the key that all nodes share; nobody can come from it to the key. */
+export function instanceId(nameKey: Uint8Array): string {
+  return createHmac("sha256", nameKey).update("althing instance id").digest("hex").slice(0, 32);
+}
+
+interface TakeParts {
+  readonly source: DataSource;
+  readonly writer: ArchiveWriter;
+  readonly spool: string;
+  readonly connection: BusConnection;
+  readonly objects: Readonly<Record<"blobs" | "bundles", ObjectStore>>;
+}
+
+interface Taken {
+  readonly view: StateView;
+  readonly stream: SavedStream | undefined;
+  /** In the file, by name. */
+  readonly objects: ReadonlyMap<string, number>;
+  readonly missing: readonly string[];
+}
+
+/** State, objects and messages that fit each other. */
+async function takeTogether(options: CreateBackupOptions, take: TakeParts): Promise<Taken> {
+  const { source, spool, connection } = take;
+  const { progress, migrations, signal } = options;
+  const objects = new Map<string, number>();
+  const statePath = join(spool, "state.db");
+  let lacking: ReadonlySet<string> = new Set();
+  for (let tries = 1; tries <= triesMax; tries += 1) {
+    await rm(statePath, { force: true });
+    await copyDatabase(source.paths.stateDb, statePath);
+    await options.onStateCopied?.();
+    const view = await viewCopy({ path: statePath, migrations, shown: source.paths.stateDb, walkChains: false });
+    progress(`state: ${view.counts.users} users, ${view.counts.rooms} rooms, ${view.counts.communities} communities`);
+    const gone = await addObjects(view, objects, take, signal);
+    // What an older state lacked as well is not being deleted just now: it is lost.
+    const lost = [...gone].filter((name) => lacking.has(name));
+    lacking = gone;
+    if (lost[0] !== undefined && options.acceptMissing !== true)
+      throw new AppError("backup.incomplete", { part: lost[0], detail: "it is not in its place or has other bytes" });
+    if (gone.size > lost.length) continue;
+    progress(`objects: ${objects.size}`);
+    const stream = await saveRooms(connection, join(spool, "rooms.snapshot"), signal);
+    requireMessages(view, stream, source);
+    progress(`messages: ${stream?.state.messages ?? 0}`);
+    const still = new Set(listSqliteKeys(source.paths.stateDb, "rooms").map(([room]) => room));
+    if ([...view.persistedRooms].every((room) => still.has(room))) return { view, stream, objects, missing: lost };
+  }
+  throw new AppError("backup.busy", { tries: triesMax });
+}
+
+/** What SQLite cannot write is a matter of the backup's place. */
+async function copyDatabase(from: string, to: string): Promise<void> {
+  try {
+    await copySqliteFile({ from, to });
+  } catch (error) {
+    throw hasCode(error, "store.unavailable") ? writeFailure(to, error) : error;
+  }
+}
+
+/** @returns those that are not there, or damaged */
+async function addObjects(
+  view: StateView,
+  added: Map<string, number>,
+  { writer, objects }: TakeParts,
+  signal: AbortSignal | undefined,
+): Promise<Set<string>> {
+  const gone = new Set<string>();
+  for (const name of view.objects) {
+    signal?.throwIfAborted();
+    const object = objectOf(name);
+    if (added.has(name) || object === undefined) continue;
+    try {
+      const bytes = await objects[object.kind].get(object.hash);
+      await writer.add(name, bytes.length, bytes);
+      added.set(name, bytes.length);
+    } catch (error) {
+      if (!hasCode(error, "object.not_found", "store.corrupt")) throw error;
+      gone.add(name);
+    }
+  }
+  return gone;
+}
+
+/** A new access list can cut a copy off: then it is made again. */
+async function saveRooms(connection: BusConnection, path: string, signal: AbortSignal | undefined): Promise<SavedStream | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await saveRoomsOnce(connection, path, signal);
+    } catch (error) {
+      if (!hasCode(error, "nats.unavailable") || tries === triesMax) throw error;
+      await sleep(tries * 100);
+    }
+  }
+}
+
+async function saveRoomsOnce({ account }: BusConnection, path: string, signal: AbortSignal | undefined): Promise<SavedStream | undefined> {
+  const copy = await saveStream(account, streams.rooms);
+  if (copy === undefined) return undefined;
+  const options = { ...(signal === undefined ? {} : { signal }) };
+  await pipeline(copy.bytes, createWriteStream(path, { mode: 0o600, highWaterMark: 1024 * 1024 }), options);
+  return copy.saved;
+}
+
+function requireMessages(view: StateView, stream: SavedStream | undefined, { paths }: DataSource): void {
+  const has = stream?.state.last_seq ?? 0;
+  const isWhole = stream === undefined ? view.persistedRooms.size === 0 : has >= view.lastSequence;
+  if (isWhole) return;
+  throw new AppError("store.corrupt", {
+    path: paths.jetStream,
+    detail: `the rooms' messages end at ${has}, and the state knows of ${view.lastSequence}`,
+  });
+}
+
+async function addExecutions(source: DataSource, spool: string, addFile: (name: string, path: string) => Promise<void>): Promise<void> {
+  const exists = await stat(source.paths.executionsDb).then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
+  );
+  if (!exists) return;
+  const path = join(spool, "executions.db");
+  await copyDatabase(source.paths.executionsDb, path);
+  await addFile(executionsName, path);
+}
+
+function manifestOf(
+  { configFile }: CreateBackupOptions,
+  { paths }: DataSource,
+  { head, parts, taken }: { readonly head: BackupHead; readonly parts: BackupManifest["parts"]; readonly taken: Taken },
+): BackupManifest {
+  const { view, stream, objects, missing } = taken;
+  const sum = (kind: string) => {
+    const sizes = [...objects].filter(([name]) => objectOf(name)?.kind === kind).map(([, bytes]) => bytes);
+    return { count: sizes.length, bytes: sizes.reduce((total, bytes) => total + bytes, 0) };
+  };
+  const [blobs, bundles] = objectKinds.map(sum);
+  const none = { count: 0, bytes: 0 };
+  return {
+    head,
+    parts,
+    objects: { blobs: blobs ?? none, bundles: bundles ?? none },
+    missing: [...missing],
+    counts: { ...view.counts, messages: stream?.state.messages ?? 0 },
+    chains: [...view.chains],
+    streams: stream === undefined ? {} : { [streams.rooms]: stream },
+    configInData: configFile !== undefined && dirname(resolve(configFile)) === paths.root,
+  };
+}

@@ -1,0 +1,202 @@
+/**
+ * Makes a data folder of a backup, and judges a backup without making one.
+ *
+ * Invariant: the folder has its name only when all of it is there, verified and on the disk: it grows under another name beside it and is renamed over an
+ * empty place, so a kill or a full disk leaves no half. Sessions and the one-time link are taken out, and the mark is set by which the hub refuses
+ * requests that came before (restored-mark.ts). Node keys come along: the messages' server admits nobody by them but this folder's hub.
+ */
+import { createReadStream } from "node:fs";
+import { lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { loadStream, openCollections, savedStreamSchema, type BusConnection } from "@althing/bus";
+import { AppError, streams, type Config } from "@althing/contract";
+import type { Migration } from "@althing/store";
+import { openBundleObjects } from "../bundle-objects.ts";
+import { dataPaths } from "../data-folder.ts";
+import { openInstanceKeys } from "../instance-keys.ts";
+import { isMissing } from "../private-file.ts";
+import type { Unlock } from "./archive-crypto.ts";
+import { syncPath, writeFailure } from "./archive-writer.ts";
+import { configName, objectOf, roomStreamName, type BackupReport } from "./backup-format.ts";
+import { extractBackup, type Extracted } from "./extract-backup.ts";
+import { startPrivateNats } from "./private-nats.ts";
+import { writeRestoredMark } from "./restored-mark.ts";
+import { everyRecord, openAsItIs, viewCopy } from "./state-view.ts";
+import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
+
+export interface ReadBackupOptions {
+  readonly file: string;
+  readonly unlock: Unlock;
+  readonly migrations: readonly Migration[];
+  readonly nowMs: () => number;
+  readonly progress: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RestoreOptions extends ReadBackupOptions {
+  readonly config: Config;
+  /** The nats-server program. */
+  readonly natsServer: string;
+}
+
+export interface Restored {
+  readonly backup: BackupReport;
+  readonly data: string;
+  /** Where the settings of the backup were put. */
+  readonly configFile?: string;
+}
+
+/**
+ * Everything but the act: hashes, versions, references, chains.
+ * @param scratch an existing folder for the state, removed at the end
+ */
+export async function verifyBackup(options: ReadBackupOptions & { readonly scratch: string }): Promise<BackupReport> {
+  const into = join(options.scratch, temporaryName("spool"));
+  await mkdir(into, { mode: 0o700 });
+  try {
+    await sweepAbandoned(options.scratch);
+    return (await extractBackup({ ...options, file: resolve(options.file), into, isTrial: true })).report;
+  } finally {
+    await rm(into, { recursive: true, force: true });
+  }
+}
+
+/** The folder's true place; a link to a larger disk is followed. @throws {restore.not_empty} */
+async function emptyPlace(data: string): Promise<string> {
+  try {
+    const place = await realpath(data);
+    const entries = (await lstat(place)).isDirectory() ? await readdir(place) : ["a file"];
+    if (entries.length > 0) throw new AppError("restore.not_empty", { path: place });
+    return place;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    // A link that leads nowhere is not followed to make what it names.
+    if (await lstat(data).catch(() => undefined)) throw new AppError("restore.not_empty", { path: data });
+    return data;
+  }
+}
+
+/** @throws {restore.not_empty} {backup.not_found} {backup.foreign} {backup.damaged} {backup.version} {backup.key} {backup.write_failed} {nats.start_failed} */
+export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
+  const begunMs = options.nowMs();
+  const place = await emptyPlace(resolve(options.config.data));
+  const parent = dirname(place);
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  await sweepAbandoned(parent);
+  const staged = join(parent, temporaryName("restore"));
+  await mkdir(staged, { mode: 0o700 }).catch((error: unknown) => {
+    throw writeFailure(place, error);
+  });
+  try {
+    const extracted = await extractBackup({ ...options, file: resolve(options.file), into: staged, isTrial: false });
+    options.progress("verified; putting it into place");
+    await dropUnreferenced(options, extracted, staged);
+    await loadMessages(options, extracted, staged);
+    await endSessions(join(staged, "state", "state.db"), options.migrations);
+    const { report } = extracted;
+    const configFile = await placeConfig(extracted, staged, place);
+    await writeRestoredMark(staged, {
+      restoredAt: new Date(begunMs).toISOString(),
+      backup: report.id,
+      backupCreatedAt: report.createdAt,
+    });
+    options.signal?.throwIfAborted();
+    await syncTree(staged);
+    await rename(staged, place).catch((error: unknown) => {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      throw code === "ENOTEMPTY" || code === "EEXIST" ? new AppError("restore.not_empty", { path: place }) : writeFailure(place, error);
+    });
+    await syncPath(parent);
+    return { backup: report, data: place, ...(configFile === undefined ? {} : { configFile }) };
+  } catch (error) {
+    throw error instanceof Error && "syscall" in error ? writeFailure(place, error) : error;
+  } finally {
+    await rm(staged, { recursive: true, force: true });
+  }
+}
+
+/** Objects of an older state of the same backup, which were removed while it was made. */
+async function dropUnreferenced({ migrations }: RestoreOptions, { content, files }: Extracted, staged: string): Promise<void> {
+  const { objects } = await viewCopy({ path: join(staged, "state", "state.db"), migrations, shown: "state", walkChains: false });
+  for (const name of content.objects.keys()) {
+    const path = files[name];
+    if (!objects.has(name) && path !== undefined) await rm(path);
+  }
+}
+
+/** Messages, and packages where they do not lie in the folder, by a server that nobody else reaches. */
+async function loadMessages(options: RestoreOptions, extracted: Extracted, staged: string): Promise<void> {
+  const { config, natsServer, progress } = options;
+  const { content, files } = extracted;
+  const snapshot = files[roomStreamName];
+  const movesBundles = config.bundle_store !== "folder" && content.manifest.objects.bundles.count > 0;
+  if (snapshot === undefined && !movesBundles) return;
+  const paths = dataPaths(staged);
+  const keys = await openInstanceKeys(paths.keys, false);
+  const scratch = join(staged, temporaryName("spool"));
+  const nats = await startPrivateNats({ program: natsServer, storeDir: paths.jetStream, folder: scratch, keys });
+  try {
+    if (snapshot !== undefined) {
+      progress("messages");
+      const saved = savedStreamSchema.parse(content.manifest.streams[streams.rooms]);
+      await loadStream(nats.connection.account, saved, createReadStream(snapshot, { highWaterMark: 1024 * 1024 }));
+    }
+    if (movesBundles) await moveBundles(config, paths, nats.connection, extracted);
+  } finally {
+    await nats.stop();
+  }
+  if (snapshot !== undefined) await rm(snapshot);
+}
+
+async function moveBundles(
+  config: Config,
+  paths: ReturnType<typeof dataPaths>,
+  connection: BusConnection,
+  { files }: Extracted,
+): Promise<void> {
+  const objects = await openBundleObjects(config, { paths }, connection);
+  try {
+    for (const [name, path] of Object.entries(files)) {
+      const object = objectOf(name);
+      if (object?.kind !== "bundles" || (await lstat(path).catch(() => undefined)) === undefined) continue;
+      await objects.put(object.hash, createReadStream(path));
+      await rm(path);
+    }
+  } finally {
+    await objects.close();
+  }
+}
+
+/** Nobody is connected to a restored instance, and the link of a first admin was shown long ago. */
+async function endSessions(path: string, migrations: readonly Migration[]): Promise<void> {
+  const store = await openAsItIs(path, migrations);
+  try {
+    const { sessions, adminLink } = openCollections(store);
+    for await (const { key } of everyRecord(sessions)) await sessions.delete(key);
+    await adminLink.delete(["current"]);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Settings that lay inside the data folder go back to their place; others are put beside, for the operator to look at. */
+async function placeConfig({ content, files }: Extracted, staged: string, place: string): Promise<string | undefined> {
+  const path = files[configName];
+  if (path === undefined) return undefined;
+  const name = content.manifest.configInData ? "althing.toml" : "althing.toml.from-backup";
+  if (basename(path) !== name) await rename(path, join(staged, name));
+  return join(place, name);
+}
+
+const syncedAtOnce = 16;
+
+/** Every file and folder, in no order: the rename comes after all of them. */
+async function syncTree(root: string): Promise<void> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() || entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  const next = [...paths, root].values();
+  const work = async () => {
+    for (const path of next) await syncPath(path);
+  };
+  await Promise.all(Array.from({ length: syncedAtOnce }, work));
+}
