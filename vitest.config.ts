@@ -13,8 +13,9 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", ".tools/**"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // A browser test on a busy machine with two cores takes its time; nothing is judged by how long it took.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ["tools/test-process-guard.ts"],
     restoreMocks: true,

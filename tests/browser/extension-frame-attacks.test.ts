@@ -42,7 +42,7 @@ beforeEach(async () => {
 });
 
 const { expectAlive } = hostilePort(() => frame);
-const toasts = () => page.locator(".toast p").allTextContents();
+const toasts = () => page.locator(".frame-notice p").allTextContents();
 const frameHeight = () => page.locator("iframe").evaluate((element) => element.clientHeight);
 
 describe("from inside the frame", () => {

@@ -22,7 +22,8 @@ import { buildProject } from "@althing/sdk";
 import { repositoryRoot, startInstance, tempDir, type TestInstance } from "@althing/testkit";
 import type { Browser, BrowserContextOptions, Frame, Page } from "playwright-core";
 import { openWatchedPage, startChromium, type WatchedPage } from "./chromium.ts";
-import { atHeading, pressButton, typeInto } from "./page-walk.ts";
+import { atHeading } from "./page-walk.ts";
+import { keepIdentity } from "./web-world.ts";
 
 export const pollId = "org.althing.poll";
 export const hostileId = "org.example.hostile";
@@ -147,12 +148,7 @@ export async function openFrameWorld(): Promise<FrameWorld> {
 /** A browser of its own that keeps this identity. */
 export async function openAs({ instance, browser }: FrameWorld, phrase: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const watched = await openWatchedPage(browser, options);
-  const { page } = watched;
-  await page.goto(instance.url);
-  await pressButton(page, "I have a recovery phrase");
-  await typeInto(page, "Recovery phrase, twelve words", phrase);
-  await pressButton(page, "Restore");
-  await page.getByRole("heading", { name: /^You are / }).waitFor();
+  await keepIdentity(watched, instance.url, phrase);
   return watched;
 }
 
@@ -168,7 +164,7 @@ export function faultsOf(...watched: readonly WatchedPage[]): string[] {
 
 /** The extension's document, once it has answered the host. */
 export async function frameOf(page: Page): Promise<Frame> {
-  await page.locator(".extension > .fine:empty").waitFor({ state: "attached" });
+  await page.locator(".frame-status:empty").waitFor({ state: "attached" });
   const handle = await page.locator("iframe.extension-frame").elementHandle();
   const frame = await handle?.contentFrame();
   if (frame === null || frame === undefined) throw new Error("there is no frame");

@@ -45,7 +45,14 @@ export async function atHeading(page: Page, text: string): Promise<void> {
 
 /** The words as shown, in order. */
 export async function wordsShown(page: Page): Promise<string[]> {
-  return page.locator("ol.words li").allTextContents();
+  return page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem").allTextContents();
+}
+
+/** Answers the three questions about the words. */
+export async function answerWords(page: Page, words: readonly string[]): Promise<void> {
+  for (const label of await page.locator("form label").allTextContents())
+    await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
+  await page.keyboard.press("Enter");
 }
 
 export interface Way {
@@ -74,9 +81,7 @@ export async function enterWithNewIdentity(
   await pressButton(page, "I have written them down");
   await atHeading(page, "Check what you wrote");
   await onStep("3-check");
-  for (const label of await page.locator("form label").allTextContents())
-    await typeInto(page, label, words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
-  await page.keyboard.press("Enter");
+  await answerWords(page, words);
   await atHeading(page, "Choose a handle");
   await onStep("4-handle");
   await typeInto(page, "Your handle", handle);

@@ -6,7 +6,7 @@
  */
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
-import { bannedModules, outsideRules, packageRules, testOnlyPackages } from "./import-rules.ts";
+import { banExceptions, bannedModules, outsideRules, packageRules, testOnlyPackages } from "./import-rules.ts";
 import { isCode, isTest, lineAt, literalText, nodesOf, type SourceTree, type SyntaxNode } from "./source-tree.ts";
 
 export interface ImportEdge {
@@ -89,7 +89,8 @@ function judgeHouse(tree: SourceTree, path: string, specifier: string): string |
   const rule = ruleOf(path);
   if (rule === undefined) return `${own ?? path} has no row in tools/guards/import-rules.ts`;
   if (rule.mayImport === "everything") return undefined;
-  const isAllowed = rule.mayImport.includes(target) || rule.mayImport.includes(`${target}/${entry}`);
+  const besides = isTest(path) ? (packageRules[own ?? ""]?.testsMayImport ?? []) : [];
+  const isAllowed = [...rule.mayImport, ...besides].some((one) => one === target || one === `${target}/${entry}`);
   return isAllowed ? undefined : `${own ?? "this folder"} may not import ${target}: ${rule.why}`;
 }
 
@@ -142,7 +143,8 @@ function judge(tree: SourceTree, edge: ImportEdge): string | undefined {
     return isTest(from) || packageOf(from) === undefined || Object.hasOwn(judgedByHand, from)
       ? undefined
       : "an import of something computed cannot be judged";
-  const banned = bannedModules[specifier] ?? bannedModules[moduleName(specifier)];
+  const isException = banExceptions[from]?.module === specifier;
+  const banned = isException ? undefined : (bannedModules[specifier] ?? bannedModules[moduleName(specifier)]);
   if (banned !== undefined) return `${specifier} is banned: ${banned}`;
   if (specifier.startsWith(".")) return judgeRelative(tree, from, specifier);
   if (specifier.startsWith("#")) {

@@ -30,18 +30,21 @@ const properties = {
   radius: "--radius",
 } as const;
 
-/** Follows the system's scheme. */
+/** Follows the scheme of the page, whoever chose it. */
 export function createHostTheme(root: HTMLElement = document.documentElement): ThemeSource {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   return {
     current() {
       const style = getComputedStyle(root);
       const tokens = Object.entries(properties).map(([token, property]) => [token, style.getPropertyValue(property).trim()] as const);
-      return { scheme: dark.matches ? "dark" : "light", tokens: Object.fromEntries(tokens.filter(([, value]) => value !== "")) };
+      return {
+        scheme: root.dataset["scheme"] === "dark" ? "dark" : "light",
+        tokens: Object.fromEntries(tokens.filter(([, value]) => value !== "")),
+      };
     },
     onChange(listener) {
-      dark.addEventListener("change", listener);
-      return () => dark.removeEventListener("change", listener);
+      const observer = new MutationObserver(listener);
+      observer.observe(root, { attributeFilter: ["data-scheme"] });
+      return () => observer.disconnect();
     },
   };
 }

@@ -1,0 +1,2 @@
+/** Screens of this area. */
+export { ExtensionPage } from "./extension-page.tsx";

@@ -1,0 +1,9 @@
+/** Screens of this area. */
+export { AuditPage } from "./audit-page.tsx";
+export { InstanceCommunitiesPage } from "./communities-page.tsx";
+export { InstancePolicyPage } from "./policy-page.tsx";
+export { PosturePage } from "./posture-page.tsx";
+export { RegistryPage } from "./registry-page.tsx";
+export { TrustPage } from "./trust-page.tsx";
+export { UsagePage } from "./usage-page.tsx";
+export { UsersPage } from "./users-page.tsx";

@@ -1,0 +1,49 @@
+/**
+ * Choosing the roles of somebody.
+ *
+ * Invariant: a role that the reader may not give cannot be ticked, and the reason stands beside it.
+ */
+import type { Role } from "@althing/contract";
+import { CheckField } from "../ui/index.ts";
+import { usePermissionName, useRoleWords } from "./permission-name.ts";
+import { lackedOf } from "./role-rules.ts";
+import { useMembersTexts } from "./texts.ts";
+
+export interface RoleChoiceProps {
+  readonly roles: readonly Role[];
+  /** Permissions of whoever chooses. */
+  readonly held: readonly string[];
+  readonly chosen: readonly string[];
+  readonly fault?: string | undefined;
+  readonly onChange: (chosen: readonly string[]) => void;
+}
+
+export function RoleChoice({ roles, held, chosen, fault, onChange }: RoleChoiceProps) {
+  const t = useMembersTexts();
+  const nameOf = usePermissionName();
+  const wordsOf = useRoleWords();
+  return (
+    <fieldset className="grid gap-3">
+      <legend className="mb-1 font-semibold">{t("roles.label")}</legend>
+      <p className="text-sm text-soft">{t("roles.rule")}</p>
+      <div className="grid gap-3 sm:grid-cols-2">
+        {roles.map((role) => {
+          const lacked = lackedOf(held, role.permissions);
+          const words = role.role === "owner" ? t("roles.ownerHint") : wordsOf(role);
+          return (
+            <CheckField
+              key={role.role}
+              className="content-start"
+              label={role.role}
+              hint={lacked === undefined ? <bdi>{words}</bdi> : t("roles.lacks", { what: nameOf(lacked) })}
+              disabled={lacked !== undefined}
+              checked={chosen.includes(role.role)}
+              onChange={({ target }) => onChange(target.checked ? [...chosen, role.role] : chosen.filter((one) => one !== role.role))}
+            />
+          );
+        })}
+      </div>
+      {fault !== undefined && <p className="text-sm font-semibold text-bad">{fault}</p>}
+    </fieldset>
+  );
+}

@@ -1,0 +1,51 @@
+/** Texts of the built-in modules. */
+import { defineTexts } from "../app/i18n.ts";
+
+export const useModuleTexts = defineTexts("modules", {
+  lead: "What Althing itself brings for communities. Switch off what you do not need; what was written stays.",
+  above: "Built-in modules",
+  on: "On",
+  off: "Off",
+  switchOn: "Switch on",
+  switchOff: "Switch off",
+  switchedOn: "{{name}} is on.",
+  switchedOff: "{{name}} is off. What it keeps stays.",
+  settings: "Settings",
+  readOnly: "A member with the permission plugins.settings.manage can switch and set this.",
+  offNote:
+    "While it is off, nobody can begin anything new with it. What was begun ends at its time: a vote is closed and counted, a mute ends.",
+  saved: "The settings of {{name}} are saved.",
+  unknown: "There is no such module.",
+  all: "All built-in modules",
+  names: {
+    proposals: "Proposals",
+    voting: "Voting",
+    delegation: "Delegation",
+    moderation: "Moderation",
+    announcements: "Announcements",
+    welcome: "Welcome",
+  },
+  what: {
+    proposals: "Members write proposals, discuss and amend them, and bring them to a vote.",
+    voting: "Ballots by several methods, open or secret, that everybody can count again.",
+    delegation: "Members let somebody they trust vote for them, and take that back at any time.",
+    moderation: "Warnings, mutes and removals, each with a reason, each open to appeal.",
+    announcements: "Notices at the top of the overview, and a digest of the week.",
+    welcome: "Rules that newcomers accept, and questions that they answer.",
+  },
+  titles: {
+    discussionDays: "Days of discussion",
+    votingDays: "Days a vote is open",
+    closingSoonHours: "Hours before the end for the notice",
+    secretBallots: "Votes may be secret",
+    voidAfterDays: "Days to open secret ballots",
+    topics: "Topics",
+    appealDays: "Days to appeal",
+    weeklyDigest: "A digest every Monday",
+    rules: "Rules",
+    questions: "Questions",
+    id: "Short name",
+    text: "Question",
+    required: "Must be answered",
+  },
+});

@@ -1,0 +1,2 @@
+/** Results of votes, and how they are checked. */
+export { ResultSection } from "./result-section.tsx";

@@ -1,0 +1,95 @@
+/** Founding a community, with the state of one's own request where founding is on request. */
+import { useNavigate } from "@tanstack/react-router";
+import { useAct, useRead } from "../app/calls.ts";
+import { useSession } from "../app/session.tsx";
+import { Badge, Button, Card, Facts, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
+import type { FoundingRequest } from "@althing/contract";
+import { FoundingForm } from "./founding-form.tsx";
+import { useStartTexts } from "./texts.ts";
+
+/** One's own request: there is at most one a person. An admin reads everybody's and has none. */
+export function useOwnRequest() {
+  const { user } = useSession();
+  const read = useRead("founding.list", { query: { limit: 100 } });
+  return { read, request: read.data?.requests.find(({ endpoint }) => endpoint === user.endpoint) };
+}
+
+export function FoundCommunityPage() {
+  const t = useStartTexts();
+  const navigate = useNavigate();
+  const show = useToast();
+  const { read, request } = useOwnRequest();
+  const isWaiting = request?.state === "open";
+  return (
+    <Page>
+      <PageHeader title={t("founding.title")} lead={t("founding.lead")} />
+      {read.isPending && <Skeleton rows={3} />}
+      {read.error !== null && <Refusal error={read.error} onRetry={() => void read.refetch()} />}
+      {request !== undefined && <RequestPart request={request} />}
+      {!read.isPending && !isWaiting && (
+        <Card>
+          <FoundingForm
+            onFounded={({ name }) => void navigate({ to: "/c/$community", params: { community: name } })}
+            onAsked={() => show({ text: t("founding.asked") })}
+          />
+        </Card>
+      )}
+    </Page>
+  );
+}
+
+export function RequestPart({ request }: { readonly request: FoundingRequest }) {
+  const t = useStartTexts();
+  const show = useToast();
+  const isOpen = request.state === "open";
+  const withdraw = useAct((client) => client.call("founding.withdraw", { params: { endpoint: request.endpoint } }), {
+    changes: ["founding."],
+    onDone: () => show({ text: t("founding.withdrawn") }),
+  });
+  return (
+    <Section
+      title={t("founding.requestTitle")}
+      lead={isOpen ? t("founding.requestWait") : t("founding.again")}
+      actions={<Badge tone={isOpen ? "note" : "bad"}>{isOpen ? t("founding.requestOpen") : t("founding.requestDeclined")}</Badge>}
+    >
+      <div className="grid gap-4">
+        <Facts
+          facts={[
+            [
+              t("founding.requestFor"),
+              <span key="name">
+                <bdi>{request.displayName}</bdi> <code>{request.name}</code>
+              </span>,
+            ],
+            request.reason === ""
+              ? undefined
+              : [
+                  t("founding.requestReason"),
+                  <bdi key="reason" className="whitespace-pre-wrap">
+                    {request.reason}
+                  </bdi>,
+                ],
+            [t("founding.requestAt"), <Time key="at" at={request.createdAt} />],
+            request.decidedAt === undefined ? undefined : [t("founding.requestDecided"), <Time key="decided" at={request.decidedAt} />],
+            request.answer === undefined
+              ? undefined
+              : [
+                  t("founding.requestAnswer"),
+                  <bdi key="answer" className="whitespace-pre-wrap">
+                    {request.answer}
+                  </bdi>,
+                ],
+          ]}
+        />
+        {withdraw.error !== null && <Refusal error={withdraw.error} />}
+        {isOpen && (
+          <div>
+            <Button tone="quiet" busy={withdraw.isPending} onClick={() => withdraw.mutate()}>
+              {t("founding.withdraw")}
+            </Button>
+          </div>
+        )}
+      </div>
+    </Section>
+  );
+}

@@ -1,0 +1,21 @@
+/** What every page must be, whatever its state: nothing for axe to complain of in either scheme, and nothing wider than the screen. */
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
+
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    // The scheme changes colours and nothing else, so everything else is looked at once.
+    const axe = new AxeBuilder({ page });
+    const { violations } = await (colorScheme === "light" ? axe : axe.withRules(["color-contrast"])).analyze();
+    expect(
+      violations.map(
+        ({ id, nodes }) =>
+          `${colorScheme}: ${id} at ${nodes.map((node) => `${node.target.join(" ")} (${node.html.slice(0, 120)})`).join(", ")}`,
+      ),
+    ).toEqual([]);
+  }
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow, "nothing is wider than the screen").toBe(0);
+}
