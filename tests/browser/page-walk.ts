@@ -12,6 +12,8 @@ const tabsMax = 40;
 
 /** Moves the focus by Tab to the control with this text or label. */
 export async function tabTo(page: Page, text: string): Promise<void> {
+  // Somebody begins when there is something to see; before that Tab leads nowhere.
+  await page.locator("h1").first().waitFor();
   for (let tabs = 0; tabs < tabsMax; tabs += 1) {
     await page.keyboard.press("Tab");
     const focused = await page.evaluate(() => {

@@ -211,6 +211,7 @@ describe("the page at /", () => {
       const link = await invitation();
       const third = await openWatchedPage(browser);
       await third.page.goto(link);
+      await atHeading(third.page, joinWay.title);
       await pressButton(third.page, "I have a recovery phrase");
       await typeInto(third.page, "Recovery phrase, twelve words", adminPhrase);
       await pressButton(third.page, "Restore");

@@ -38,7 +38,10 @@ beforeAll(async () => {
       target: "es2024",
       minify: false,
       modulePreload: false,
-      rolldownOptions: { input: fileURLToPath(new URL("browser-harness.ts", import.meta.url)), output: { entryFileNames: "harness.js" } },
+      rolldownOptions: {
+        input: fileURLToPath(new URL("browser-harness.ts", import.meta.url)),
+        output: { codeSplitting: false, entryFileNames: "harness.js" },
+      },
     },
   });
   expect(await readdir(join(folder.path, "out"))).toEqual(["harness.js"]);

@@ -1,23 +1,17 @@
 /** Rooms: the lists, a room in all its states, and the dialogs around it. */
+import { AppError, toProblem, type ErrorCode } from "@althing/contract";
 import type { Page, Route } from "playwright-core";
 import type { Shot, ShotsOf } from "../take-screenshots.ts";
 
 const hang = (pattern: RegExp) => async (page: Page) => {
   await page.route(pattern, () => new Promise(() => undefined));
 };
-const refuse = (pattern: RegExp, status: number, code: string) => async (page: Page) => {
+const refuse = (pattern: RegExp, status: number, code: ErrorCode) => async (page: Page) => {
   const answer = (route: Route) =>
     route.fulfill({
       status,
       contentType: "application/problem+json",
-      body: JSON.stringify({
-        type: `https://althing.invalid/errors/${code}`,
-        title: code,
-        status,
-        code,
-        params: {},
-        requestId: "01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C",
-      }),
+      body: JSON.stringify(toProblem(new AppError(code), "01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C")),
     });
   await page.route(pattern, answer);
 };
