@@ -6,6 +6,8 @@ import { expect } from "vitest";
 export async function expectAccessible(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
+    // The page hears of it a moment later; half in one scheme and half in the other is not what anybody sees.
+    await page.waitForFunction((scheme) => document.documentElement.dataset["scheme"] === scheme, colorScheme);
     // The scheme changes colours and nothing else, so everything else is looked at once.
     const axe = new AxeBuilder({ page });
     const { violations } = await (colorScheme === "light" ? axe : axe.withRules(["color-contrast"])).analyze();
