@@ -38,6 +38,11 @@ export interface Authenticated {
 
 export type Authenticate = (route: CompiledRoute, request: IncomingMessage, exchange: Exchange) => Promise<Authenticated>;
 
+/** How long a nonce is kept, by the second at which its signature expires: a clock that is set back meanwhile must not let the request in again. */
+export function claimExpiryMs(expiresSeconds: number): number {
+  return (expiresSeconds + limits.signatureSkewSeconds + 1) * 1_000;
+}
+
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   const { origins, limiter, nowMs } = options;
   const signatures = createSignatureCheck();
@@ -56,8 +61,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     if (verified instanceof Promise) await verified;
     const signPub = parsed.keyId as SignPub;
     const caller = route.class === "self-signed" ? undefined : await options.findCaller(signPub);
-    const expiresAtMs = (parsed.expires + limits.signatureSkewSeconds + 1) * 1_000;
-    return { signPub, caller, digest, claimNonce: () => claimNonce(`${parsed.keyId}/${parsed.nonce}`, expiresAtMs) };
+    return { signPub, caller, digest, claimNonce: () => claimNonce(`${parsed.keyId}/${parsed.nonce}`, claimExpiryMs(parsed.expires)) };
   }
 
   async function claimNonce(key: string, expiresAtMs: number): Promise<void> {

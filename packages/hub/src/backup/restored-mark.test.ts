@@ -5,6 +5,7 @@ import { hasCode, limits } from "@althing/contract";
 import { openMemoryClaims } from "@althing/store";
 import { createFakeClock, tempDir } from "@althing/testkit";
 import { expect, test } from "vitest";
+import { claimExpiryMs } from "../authenticate.ts";
 import { refuseWhatCameBefore, writeRestoredMark } from "./restored-mark.ts";
 
 const restoredAtMs = Date.UTC(2026, 10, 22, 12);
@@ -30,12 +31,13 @@ test("a signature that could have been used before the restore is taken as used,
     backupCreatedAt: new Date(0).toISOString(),
   });
   const claims = await claimsAt(dir.path, restoredAtMs + 3_000);
-  // Made at the last moment by a clock that runs ahead as far as it may, for as long as it may live.
-  const latest = restoredAtMs + skewMs + longestMs;
-  for (const expiresAtMs of [restoredAtMs + 4_000, latest - 1, latest])
-    expect(await claims.claim(`old ${expiresAtMs}`, expiresAtMs)).toBe(false);
-  expect(await claims.claim("new", latest + 1)).toBe(true);
-  expect(await claims.claim("new", latest + 1)).toBe(false);
+  // Claims end as the check of signatures has them end: the last is of one made at the last moment, by a clock that runs ahead as far as it may.
+  const expires = (createdMs: number) => claimExpiryMs((createdMs + longestMs) / 1_000);
+  for (const createdMs of [restoredAtMs - longestMs, restoredAtMs - 1_000, restoredAtMs, restoredAtMs + skewMs])
+    expect(await claims.claim(`old ${createdMs}`, expires(createdMs))).toBe(false);
+  const next = expires(restoredAtMs + skewMs + 1_000);
+  expect(await claims.claim("new", next)).toBe(true);
+  expect(await claims.claim("new", next)).toBe(false);
   const session = restoredAtMs + limits.sessionTtlSeconds * 1_000;
   expect(await claims.claim("session/x", session)).toBe(true);
 });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { AppError, limits, timeSchema } from "@althing/contract";
 import type { ClaimStore } from "@althing/store";
 import { z } from "zod";
+import { claimExpiryMs } from "../authenticate.ts";
 import { readPrivateFile, writePrivateFile } from "../private-file.ts";
 
 const markSchema = z.strictObject({
@@ -51,8 +52,9 @@ export async function refuseWhatCameBefore(claims: ClaimStore, root: string, now
   if (mark === undefined) return claims;
   const lastMs = lastOldExpiryMs(Date.parse(mark.restoredAt));
   if (nowMs > lastMs) return claims;
+  const lastClaimMs = claimExpiryMs(lastMs / 1_000);
   return {
     ...claims,
-    claim: (key, expiresAtMs) => (expiresAtMs <= lastMs ? Promise.resolve(false) : claims.claim(key, expiresAtMs)),
+    claim: (key, expiresAtMs) => (expiresAtMs <= lastClaimMs ? Promise.resolve(false) : claims.claim(key, expiresAtMs)),
   };
 }
