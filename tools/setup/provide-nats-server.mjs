@@ -2,12 +2,13 @@
  * Finds a nats-server that is new enough, or brings one.
  *
  * Invariant: what is accepted was run and named its version. Order: ALTHING_NATS_SERVER (refused loudly when it does not fit, because
- * someone meant it), PATH, `.tools/nats-server`, then the machine's own package mirror, newer suites included. Never a download
- * without a verified origin: apt checks the archive's signature, and there is no other source here.
+ * someone meant it), PATH, `.tools/nats-server`, then the machine's own package mirror, newer suites included, then the official release.
+ * Never a download without a verified origin: apt checks the archive's signature, the release is compared with a checksum that stands here.
  */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fetchFromApt } from "./fetch-from-apt.mjs";
+import { fetchRelease } from "./fetch-release.mjs";
 import { toolsDir } from "./places.mjs";
 import { SetupError, say } from "./report.mjs";
 import { runProgram } from "./run-program.mjs";
@@ -50,15 +51,13 @@ export async function provideNatsServer() {
   }
   if (await findThere()) return;
   say(`looking for ${wanted} on this machine's package mirror …`);
-  const version = await fetchFromApt({
-    name: "nats-server",
-    target: brought,
-    isPromising: isNewEnough,
-    accept: async (path) => {
-      const observed = await natsServerVersion(path);
-      return isNewEnough(observed) ? observed : undefined;
-    },
-  });
+  const accept = async (/** @type {string} */ path) => {
+    const observed = await natsServerVersion(path);
+    return isNewEnough(observed) ? observed : undefined;
+  };
+  const version =
+    (await fetchFromApt({ name: "nats-server", target: brought, isPromising: isNewEnough, accept })) ??
+    (await fetchRelease({ folder: join(toolsDir, "release"), target: brought, accept }));
   if (version === undefined) {
     throw new SetupError(
       `${wanted} is needed and was not found: install it and put it on PATH (or set ALTHING_NATS_SERVER), then run this again.`,
