@@ -6,8 +6,9 @@
  * room that holds its limit is told to the index, which withdraws the right to publish; the overrun is what arrives between two looks.
  * JetStream has no byte limit a subject, and asking it for sizes would read everything each time.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { streams, type RoomId } from "@althing/contract";
-import { DeliverPolicy, jetstream, jetstreamManager, type ConsumerMessages, type JsMsg } from "@nats-io/jetstream";
+import { DeliverPolicy, jetstream, type Consumer, type ConsumerMessages, type JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Store } from "@althing/store";
 import type { Collections } from "./collections.ts";
@@ -50,6 +51,8 @@ const nothing: Usage = { bytes: 0, messages: 0, firstSeq: 0, lastSeq: 0 };
 const overheadBytes = 30;
 const cursorKey = ["rooms"] as const;
 const batchMax = 500;
+/** Messages of one answer. */
+const fetchMax = 4_096;
 
 /** Stored size of a message that was delivered without its payload. */
 function sizeOf(message: JsMsg): number {
@@ -110,7 +113,7 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
   }
 
   const timer = setInterval(() => void flush().catch(() => log("warn", "usage.flush-failed", {})), deps.flushMs ?? 2_000).unref();
-  const counting = await startCounting(deps.nats, cursor + 1, count, log);
+  const counting = await startCounting(deps.nats, () => cursor, count, log);
   return {
     of: (room) => counted.get(room) ?? nothing,
     isFull,
@@ -138,31 +141,67 @@ async function readCursor(deps: RoomUsageDeps, counted: Map<RoomId, Usage>): Pro
   return younger ? 0 : seq;
 }
 
-/** Reads headers in order for ever; the library makes the consumer anew when the server loses it. */
+/** Between two looks: what is stored meanwhile comes in one piece, which costs this process and the server a fraction of message after message. */
+const lookMs = 250;
+const retryMs = 1_000;
+/** How long one question waits for a first message. */
+const idleMs = 30_000;
+
+/** Reads headers in order for ever, behind what was counted; a consumer that the server lost is made anew. */
 async function startCounting(
   nats: NatsConnection,
-  fromSeq: number,
+  cursor: () => number,
   count: (message: JsMsg) => void,
   log: BusLog,
 ): Promise<{ close(): Promise<void> }> {
-  const manager = await jetstreamManager(nats);
-  const consumer = await jetstream(nats).consumers.get(streams.rooms, {
-    headers_only: true,
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: fromSeq,
-    inactive_threshold: 60_000,
-  });
-  const messages: ConsumerMessages = await consumer.consume({ max_messages: 4_096, callback: count });
-  void (async () => {
-    for await (const status of messages.status()) {
-      if (status.type === "consumer_deleted" || status.type === "stream_not_found") log("warn", "usage.consumer", { status: status.type });
+  const closing = new AbortController();
+  const wait = (ms: number) => sleep(ms, undefined, { signal: closing.signal }).catch(() => undefined);
+  const open = () =>
+    jetstream(nats).consumers.get(streams.rooms, {
+      headers_only: true,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: cursor() + 1,
+      inactive_threshold: 60_000,
+    });
+  let consumer: Consumer | undefined = await open();
+  let reading: ConsumerMessages | undefined;
+
+  /** Takes up to `max`, waiting for the first. @returns how many there are behind the last */
+  async function take(from: Consumer, max: number): Promise<number> {
+    let pending = 0;
+    reading = await from.fetch({ max_messages: max, expires: idleMs });
+    if (closing.signal.aborted) await reading.close();
+    for await (const message of reading) {
+      count(message);
+      pending = message.info.pending;
     }
-  })();
-  const { name } = await consumer.info(true);
+    return pending;
+  }
+  async function look(): Promise<void> {
+    consumer ??= await open();
+    for (let pending = await take(consumer, 1); pending > 0 && !closing.signal.aborted;)
+      pending = await take(consumer, Math.min(pending, fetchMax));
+    await wait(lookMs);
+  }
+  async function work(): Promise<void> {
+    while (!closing.signal.aborted) {
+      try {
+        await look();
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        log("warn", "usage.consumer", { status: error instanceof Error ? error.name : "unknown" });
+        consumer = undefined;
+        await wait(retryMs);
+      }
+    }
+  }
+  const working = work();
   return {
     async close() {
-      await messages.close();
-      if (!nats.isClosed()) await manager.consumers.delete(streams.rooms, name).catch(() => false);
+      closing.abort();
+      await reading?.close();
+      await working;
+      if (!nats.isClosed()) await consumer?.delete().catch(() => false);
     },
   };
 }

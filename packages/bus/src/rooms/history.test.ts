@@ -1,7 +1,9 @@
 /** Reading back, counting, quotas and blobs of persisted rooms. */
 import { createHash } from "node:crypto";
-import type { BlobHash, RoomId } from "@althing/contract";
+import { streams, type BlobHash, type RoomId } from "@althing/contract";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectBus } from "../index.ts";
 import {
   codeOf,
   collect,
@@ -146,6 +148,20 @@ describe("quotas", () => {
     expect(await world.bus.rooms.get(ann.caller, { room: held.id })).toMatchObject({ bytes: before.bytes, lastSeq: before.lastSeq });
     await sayAll(room.subjects.publish, room.subjects.subscribe, ["three"]);
     await expect.poll(async () => (await world.bus.rooms.get(ann.caller, { room: held.id })).bytes).toBeGreaterThan(before.bytes);
+  });
+
+  it("are counted on when the server lost the consumer that counts", async () => {
+    const { held, room } = await foundRoom(world, ann, "recounted");
+    const bytesOf = async () => (await world.bus.rooms.get(ann.caller, { room: held.id })).bytes;
+    await sayAll(room.subjects.publish, room.subjects.subscribe, ["one"]);
+    await expect.poll(bytesOf).toBeGreaterThan(0);
+    const before = await bytesOf();
+    const hub = await connectBus(world.hub);
+    const { consumers } = await jetstreamManager(hub.account);
+    for await (const { name } of consumers.list(streams.rooms)) await consumers.delete(streams.rooms, name);
+    await hub.close();
+    await sayAll(room.subjects.publish, room.subjects.subscribe, ["two"]);
+    await expect.poll(bytesOf, { timeout: 15_000 }).toBe(before * 2);
   });
 });
 
