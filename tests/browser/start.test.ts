@@ -222,7 +222,7 @@ describe("identity", () => {
     await atHeading(page, "Found a community");
     await world.admin.client.call("users.revoke", { params: { signPub: fred.identity.signPub } });
     await page.getByLabel("Name", { exact: true }).fill("mine");
-    await page.getByRole("button", { name: "Found it" }).click();
+    await page.getByRole("button", { name: "Ask for it" }).click();
     await atHeading(page, "You were revoked");
     await expectAccessible(page);
     await page.getByRole("button", { name: "Ask the server again" }).click();
@@ -256,7 +256,6 @@ describe("founding", () => {
       await page.getByText("Small letters, digits and dashes only").waitFor();
       await typeInto(page, "Name", "orchard");
       await page.getByText("Small letters, digits and dashes only").waitFor({ state: "detached" });
-      await page.keyboard.press("Enter");
       await page.getByText("Communities are founded on request here").waitFor();
       await expectAccessible(page);
       await page.getByLabel("Why it should be founded").fill("Apples <b>and</b> pears");

@@ -224,6 +224,43 @@ describe("members and roles", () => {
   });
 });
 
+describe("searching members", () => {
+  it("finds by any part of the handle, page by page, and is for members", async () => {
+    const { ada, ben, cleo, dora, communities, add } = await founded();
+    await add(ben, ["member"]);
+    await add(cleo, ["member"]);
+    const found = async (q: string, limit = 10) =>
+      (await communities.members(ada, { community: "garden", q, limit })).members.map(({ handle }) => handle);
+    expect(await found("LE")).toEqual(["cleo"]);
+    expect(await found("zed")).toEqual([]);
+    expect((await found(" ")).toSorted()).toEqual(["ada", "ben", "cleo"]);
+    const first = await communities.members(ada, { community: "garden", q: "e", limit: 1 });
+    const rest = await communities.members(ada, { community: "garden", q: "e", limit: 10, after: first.next });
+    expect([...first.members, ...rest.members].map(({ handle }) => handle).toSorted()).toEqual(["ben", "cleo"]);
+    expect(rest.next).toBeUndefined();
+    await expect(communities.members(dora, { community: "garden", q: "a", limit: 1 })).rejects.toMatchObject({ code: "auth.forbidden" });
+  });
+});
+
+describe("settings of modules", () => {
+  it("are read by every member, by who reads plugins, and by nobody else", async () => {
+    const { ada, ben, cleo, dora, plane, add } = await founded();
+    await add(ben, ["member"]);
+    await plane.modules.change(ada, { community: "garden", module: "delegation", settings: { topics: ["water"] } });
+    const topics = { module: "delegation", settings: { topics: ["water"] } };
+    for (const who of [ada, ben, dora]) {
+      expect(await plane.modules.get(who, { community: "garden", module: "delegation" })).toMatchObject(topics);
+      expect((await plane.modules.list(who, { community: "garden" })).modules).toContainEqual(expect.objectContaining(topics));
+    }
+    await expect(plane.modules.get(cleo, { community: "garden", module: "delegation" })).rejects.toMatchObject({
+      code: "community.not_found",
+    });
+    await expect(plane.modules.change(ben, { community: "garden", module: "delegation", settings: { topics: [] } })).rejects.toMatchObject({
+      code: "auth.forbidden",
+    });
+  });
+});
+
 describe("closing", () => {
   it("is for owners, of a community without packages, and frees its name", async () => {
     const { ada, ben, cleo, dora, communities, packages, community, add, collections, plane } = await founded();

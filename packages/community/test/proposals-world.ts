@@ -85,6 +85,7 @@ export async function openProposalsWorld(options: ProposalsWorldOptions = {}): P
         };
       },
       freeze: () => Promise.resolve({ writes: [] }),
+      hasCast: async ({ community, id }, voter) => (await ballots.get([community, id, voter])) !== undefined,
       discard(row) {
         discarded.push(row.id);
         return Promise.resolve({ writes: [] });

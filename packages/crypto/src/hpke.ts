@@ -5,8 +5,7 @@
  * so that private keys may be non-extractable.
  */
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "hpke";
-import { concat, type Bytes } from "./bytes.ts";
-import { x25519PrivatePrefix } from "./key-encoding.ts";
+import type { Bytes } from "./bytes.ts";
 
 const suite = new CipherSuite<CryptoKey>(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 
@@ -24,13 +23,4 @@ export async function sealTo(kexPub: Uint8Array, info: Uint8Array, plaintext: Ui
 /** @throws when it was not sealed to this key with this `info` */
 export async function openWith(keys: CryptoKeyPair, info: Uint8Array, sealed: Sealed): Promise<Bytes> {
   return (await suite.Open(keys, sealed.enc, sealed.ct, { info })) as Bytes;
-}
-
-export function importKexPub(raw: Bytes): Promise<CryptoKey> {
-  return globalThis.crypto.subtle.importKey("raw", raw, "X25519", true, []);
-}
-
-/** Not extractable. */
-export function importKexSeed(seed: Uint8Array): Promise<CryptoKey> {
-  return globalThis.crypto.subtle.importKey("pkcs8", concat(x25519PrivatePrefix, seed), "X25519", false, ["deriveBits"]);
 }

@@ -7,7 +7,7 @@
 import { AppError, type EndpointId, type KexPub, type KeyCard, type SignKind, type SignPub } from "@althing/contract";
 import * as primitives from "#primitives";
 import { concat, fromBase64url, fromHex, toBase64url, toHex, utf8, type Bytes } from "./bytes.ts";
-import { importKexPub, importKexSeed, openWith } from "./hpke.ts";
+import { importKexPub, importKexSeed } from "./kex-keys.ts";
 import { ed25519PrivatePrefix } from "./key-encoding.ts";
 import { createLru } from "./lru.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
@@ -71,6 +71,9 @@ interface Signer {
   sign(message: Uint8Array): MaybePromise<Bytes>;
 }
 
+/** Nothing was sealed to somebody who is in no encrypted room. */
+const loadSealing = () => import("./hpke.ts");
+
 function buildIdentity(
   signer: Signer,
   keys: { signPub: SignPub; kexPub: KexPub; card: KeyCard },
@@ -86,7 +89,10 @@ function buildIdentity(
       if (!base.startsWith('"@method": ')) throw new AppError("auth.malformed", { detail: "this is no signature base of a request" });
       return signer.sign(utf8(base));
     },
-    openSealed: async (info, enc, ct) => openWith(await kexKeys(), info, { enc: enc as Bytes, ct: ct as Bytes }),
+    openSealed: async (info, enc, ct) => {
+      const [{ openWith }, pair] = await Promise.all([loadSealing(), kexKeys()]);
+      return openWith(pair, info, { enc: enc as Bytes, ct: ct as Bytes });
+    },
   };
   return Object.freeze(identity);
 }

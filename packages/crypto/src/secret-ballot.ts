@@ -19,7 +19,8 @@ import {
 import * as primitives from "#primitives";
 import { concat, fromBase64url, fromHex, randomBytes, toBase64url, toHex, utf8, type Bytes } from "./bytes.ts";
 import { decodeCbor, encodeCbor } from "./canonical.ts";
-import { importKexPub, importKexSeed, openWith, sealTo } from "./hpke.ts";
+import { openWith, sealTo } from "./hpke.ts";
+import { importKexPub, importKexSeed } from "./kex-keys.ts";
 import type { Identity } from "./identity.ts";
 import { isSoundKexPub } from "./weak-points.ts";
 

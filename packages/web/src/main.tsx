@@ -13,7 +13,7 @@ import { createAppRouter } from "./app/router.tsx";
 import { followScheme } from "./app/scheme.ts";
 import { createSessionStore, SessionStoreProvider } from "./app/session.tsx";
 import { takeToken, TokenProvider } from "./app/token.tsx";
-import { ToastPlace } from "./ui/index.ts";
+import { loadAdvice, ToastPlace } from "./ui/index.ts";
 
 followScheme();
 const token = takeToken();
@@ -39,3 +39,5 @@ createRoot(place).render(
   </StrictMode>,
 );
 await session.begin();
+// When the first screen stands: a refusal may be that the server cannot be reached, and then nothing more can be fetched.
+setTimeout(() => void loadAdvice().catch(() => undefined), 4_000);

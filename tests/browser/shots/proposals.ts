@@ -1,10 +1,28 @@
 /** Pictures of proposals, ballots and results. */
-import type { VoteChoice } from "@althing/contract";
+import { AppError, toProblem, type VoteChoice } from "@althing/contract";
 import type { Page } from "playwright-core";
 import { cast, end, methodCases, proposalPath, stage } from "../proposal-scenes.ts";
 import type { Shot, ShotsOf } from "../take-screenshots.ts";
 
 const heading = (name: string) => (page: Page) => page.getByRole("heading", { name }).first().waitFor();
+const problem = (error: AppError) => ({
+  status: error.status,
+  contentType: "application/problem+json",
+  body: JSON.stringify(toProblem(error, "01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C")),
+});
+/** Somebody else saved first. */
+async function editStale(page: Page): Promise<void> {
+  await page.getByLabel("Title").fill("Build a second shed, of wood");
+  await page.route("**/api/communities/*/proposals/*", async (route) =>
+    route.request().method() === "PUT"
+      ? route.fulfill(problem(new AppError("request.precondition_failed", { expected: 1, observed: 2 })))
+      : route.continue(),
+  );
+  await page.getByRole("button", { name: /^Save/ }).first().click();
+  await page.getByRole("alert").first().waitFor();
+}
+const revoke = async (page: Page) =>
+  void (await page.route("**/proposals/*", (route) => route.fulfill(problem(new AppError("auth.revoked")))));
 const long =
   "We have four raised beds and two of them dry out every July.\n\nThe plan: water all four at dusk, by turns, from May to September. A list hangs in the shed. Who cannot come finds somebody to take their turn.\n\nIt costs 40 a year for the water.";
 
@@ -140,7 +158,17 @@ export const shotsOf: ShotsOf = async (world) => {
       await page.getByRole("button", { name: "Review your vote" }).click();
       await page.getByText("This is your vote").waitFor();
     }),
-    ...decided.map((one) => shot(`result-${one.rule.method}`, at(one), heading("Check it yourself"))),
+    ...decided.map((one) =>
+      shot(`result-${one.rule.method}`, at(one), async (page) => {
+        await heading("Check it yourself")(page);
+        // Comparisons in pairs are a table and no plot.
+        if (one.rule.method !== "schulze") await page.locator(".recharts-surface path").first().waitFor();
+      }),
+    ),
+    shot("edit", at(draft, "/edit"), (page) => page.getByLabel("Title").waitFor(), { who: admin }),
+    shot("edit-stale", at(draft, "/edit"), editStale, { who: admin }),
+    shot("edit-refused", at(running[0], "/edit"), heading("Edit the proposal"), { who: admin }),
+    shot("revoked", at(talked), (page) => page.getByRole("heading", { name: "You were revoked" }).waitFor(), { before: revoke }),
     shot("open-dialog", at(talked), async (page) => {
       await page.getByRole("button", { name: "Open the vote" }).click();
       await page.getByLabel("At another time").check();

@@ -11,7 +11,9 @@ const refuse = (pattern: RegExp, status: number, code: ErrorCode) => async (page
     route.fulfill({
       status,
       contentType: "application/problem+json",
-      body: JSON.stringify(toProblem(new AppError(code), "01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C")),
+      body: JSON.stringify(
+        toProblem(new AppError(code, { permission: "rooms.use", who: "An admin of the instance" }), "01J9ZQ4Y6T8V0W2X3Y4Z5A6B7C"),
+      ),
     });
   await page.route(pattern, answer);
 };

@@ -102,6 +102,9 @@ export const shotsOf: ShotsOf = async (world) => {
         await page.getByRole("alert").waitFor();
       },
     },
+    { name: "no-page", who: bob, path: "/no/such/page", ready: heading("There is no such page") },
+    { name: "no-community", who: bob, path: "/c/nowhere", ready: heading("This community cannot be shown") },
+    { name: "claim-spent", who: undefined, path: `/claim#token=${"A".repeat(43)}`, ready: (page) => page.locator("h1").first().waitFor() },
     { name: "revoked", who: erik, path: "/", ready: heading("You were revoked") },
     {
       name: "unreachable",

@@ -8,6 +8,7 @@ import type { Caller } from "@althing/bus";
 import { AppError, communityIdSchema, type CommunityDoor, type CommunityId, type Registration } from "@althing/contract";
 import { authorizeInstance } from "@althing/policy";
 import type { CommunityRow } from "../collections.ts";
+import { matcherOf, searchPage } from "../search.ts";
 import type { InCommunity, JoiningDeps } from "./membership-deps.ts";
 import { readWelcome, type Welcome } from "./welcome.ts";
 
@@ -18,7 +19,7 @@ export interface Door {
   door(caller: Caller, input: InCommunity): Promise<CommunityDoor>;
   directory(
     caller: Caller,
-    input: { readonly after?: CommunityId | undefined; readonly limit: number },
+    input: { readonly q?: string | undefined; readonly after?: CommunityId | undefined; readonly limit: number },
   ): Promise<{ communities: Listed[]; next?: CommunityId }>;
   /** For holders of an invitation. */
   viewFor(caller: Caller, row: CommunityRow): Promise<CommunityDoor>;
@@ -75,8 +76,17 @@ export function createDoor(deps: JoiningDeps): Door {
     visible,
     door: async (caller, { community }) => viewFor(caller, await visible(caller, community)),
 
-    async directory(caller, { after, limit }) {
-      const page = await collections.communities.list({ limit, ...(after === undefined ? {} : { after: [after] }) });
+    async directory(caller, { q, after, limit }) {
+      const fits = matcherOf(q);
+      const from = after === undefined ? undefined : ([after] as const);
+      const page =
+        fits === undefined
+          ? await collections.communities.list({ limit, ...(from === undefined ? {} : { after: from }) })
+          : await searchPage(
+              (options) => collections.communities.list(options),
+              ({ value }) => showsItself(registrationOf(value, deps)) && fits([value.name, value.displayName, value.description]),
+              { after: from, limit },
+            );
       const shown = page.records.filter(({ value }) => showsItself(registrationOf(value, deps)));
       const communities: Listed[] = [];
       for (const { value } of shown) communities.push(await listed(caller, value));

@@ -126,6 +126,8 @@ describe("an open community", () => {
   it("is seen and joined by every user; one that is not open does not exist for them", async () => {
     const { joining, door, garden, ben, cleo, ada, communities } = await world("open");
     expect((await door.directory(ben, { limit: 10 })).communities).toMatchObject([{ name: "garden", isMember: false }]);
+    for (const q of ["GARD", "gar den", ""]) expect((await door.directory(ben, { q, limit: 10 })).communities).toHaveLength(1);
+    expect(await door.directory(ben, { q: "forest", limit: 10 })).toEqual({ communities: [] });
     expect(await joining.join(ben, { community: "garden", ...none })).toMatchObject({ state: "joined", member: { roles: ["member"] } });
     await expect(joining.join(ben, { community: "garden", ...none })).rejects.toMatchObject({ code: "community.already_member" });
     for (const registration of ["invite", "closed"] as const) {
@@ -133,6 +135,7 @@ describe("an open community", () => {
       await expect(door.door(cleo, { community: "garden" })).rejects.toMatchObject({ code: "community.not_found" });
       await expect(joining.join(cleo, { community: garden, ...none })).rejects.toMatchObject({ code: "community.not_found" });
       expect((await door.directory(cleo, { limit: 10 })).communities).toEqual([]);
+      expect((await door.directory(cleo, { q: "garden", limit: 10 })).communities).toEqual([]);
     }
     await expect(joining.join({ ...cleo, role: "admin" }, { community: garden, ...none })).rejects.toMatchObject({
       code: "community.not_open",

@@ -4,9 +4,10 @@
  * Invariant: each change is decided on rows that were read for it and is written with the event that tells of it, or not at all.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, type CommunityId, type CommunityMember, type EndpointId, type Handle } from "@althing/contract";
+import { AppError, endpointIdSchema, type CommunityId, type CommunityMember, type EndpointId, type Handle } from "@althing/contract";
 import { withGuards, type Standing } from "../authority.ts";
 import type { MemberRow } from "../collections.ts";
+import { matcherOf, searchPage } from "../search.ts";
 import type { ActDeps, InCommunity } from "./membership-deps.ts";
 import { memberView, type MembershipRules } from "./membership-rules.ts";
 
@@ -18,7 +19,7 @@ export interface Members {
   /** For members. @throws {community.not_found} {auth.forbidden} */
   members(
     caller: Caller,
-    input: InCommunity & { readonly after?: EndpointId | undefined; readonly limit: number },
+    input: InCommunity & { readonly q?: string | undefined; readonly after?: EndpointId | undefined; readonly limit: number },
   ): Promise<{ members: CommunityMember[]; next?: EndpointId }>;
   /** Members whoever asks; for extensions that were granted it. */
   listFor(
@@ -56,14 +57,23 @@ export function createMembers(deps: ActDeps, rules: MembershipRules): Members {
   const actorOf = ({ endpoint }: Caller) => ({ kind: "member", endpoint }) as const;
 
   return {
-    async members(caller, { community, after, limit }) {
+    async members(caller, { community, q, after, limit }) {
       const standing = await authority.standing(caller, community);
       requireMembership(standing);
       const { id } = standing.community.value;
-      const page = await collections.members.list({ prefix: [id], limit, ...(after === undefined ? {} : { after: [id, after] }) });
+      const fits = matcherOf(q);
+      const from = after === undefined ? undefined : ([id, after] as const);
+      const page =
+        fits === undefined
+          ? await collections.members.list({ prefix: [id], limit, ...(from === undefined ? {} : { after: from }) })
+          : await searchPage(
+              (options) => collections.members.list({ prefix: [id], ...options }),
+              ({ value }) => fits([value.handle]),
+              { after: from, limit },
+            );
       const members = page.records.map((record) => memberView(record.key[1] ?? "", record.value));
-      const last = members.at(-1)?.endpoint;
-      return { members, ...(page.next !== undefined && last !== undefined ? { next: last } : {}) };
+      const next = endpointIdSchema.safeParse(page.next?.[1]);
+      return { members, ...(next.success ? { next: next.data } : {}) };
     },
 
     async listFor(id, { after, limit }) {

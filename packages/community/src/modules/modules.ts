@@ -32,7 +32,7 @@ export interface Modules {
   ): void;
   /** Of a community that ends. */
   purge(community: CommunityId): Promise<void>;
-  /** @throws {community.not_found} {auth.forbidden} */
+  /** For members: how their community is set is no secret; and for who reads plugins. @throws {community.not_found} {auth.forbidden} */
   list(caller: Caller, input: { readonly community: string }): Promise<{ modules: ModuleState[] }>;
   /** @throws {community.not_found} {auth.forbidden} */
   get(caller: Caller, input: { readonly community: string; readonly module: ModuleName }): Promise<ModuleState>;
@@ -81,6 +81,14 @@ export function createModules({ store, authority, events }: ModulesDeps): Module
     return state.enabled ? (state.settings as ModuleSettings<M>) : undefined;
   }
 
+  /** @throws {community.not_found} {auth.forbidden} */
+  async function readableBy(caller: Caller, community: string): Promise<CommunityId> {
+    const standing = await authority.standing(caller, community);
+    const { value } =
+      standing.member === undefined ? (await authority.require(caller, community, "plugins.read")).community : standing.community;
+    return value.id;
+  }
+
   type OnChange = (community: CommunityId, state: { readonly enabled: boolean; readonly settings: never }) => readonly Write[];
   const changed = new Map<ModuleName, OnChange>();
 
@@ -94,11 +102,11 @@ export function createModules({ store, authority, events }: ModulesDeps): Module
       return settings;
     },
     async list(caller, { community }) {
-      const { id } = (await authority.require(caller, community, "plugins.read")).community.value;
+      const id = await readableBy(caller, community);
       return { modules: await Promise.all(moduleNames.map((module) => read(id, module))) };
     },
     async get(caller, { community, module }) {
-      return read((await authority.require(caller, community, "plugins.read")).community.value.id, module);
+      return read(await readableBy(caller, community), module);
     },
     async change(caller, { community, module, enabled, settings }, { ifMatch } = {}) {
       const { id } = (await authority.require(caller, community, "plugins.settings.manage")).community.value;

@@ -17,6 +17,8 @@ import type { Filters } from "../hooks/filters.ts";
 export interface Mutes {
   /** End in milliseconds since 1970; undefined: not muted. */
   mutedUntil(community: CommunityId, endpoint: EndpointId): Promise<number | undefined>;
+  /** Whose mute is given, changed or taken back from the call on. */
+  changes(signal: AbortSignal): AsyncIterable<Departure>;
 }
 
 export interface CommunityRoomsDeps {
@@ -54,6 +56,7 @@ export function createCommunityRooms({ authority, collections, events, filters, 
       });
     },
     departures: (signal) => departuresOf(collections.members.watch({ signal })),
+    muteChanges: (signal) => mutes.changes(signal),
   };
 }
 

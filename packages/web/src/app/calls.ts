@@ -21,13 +21,14 @@ import {
   type UseQueryResult,
 } from "@tanstack/react-query";
 import { useRef } from "react";
+import { isSilence } from "./patient-client.ts";
 import { useSession } from "./session.tsx";
 
 type Input<N extends RouteName> = Partial<RouteInput<N>>;
 
 /** Refusals stand until somebody changes something; only what passes by itself is asked again. */
 function mayRetry(failures: number, error: unknown): boolean {
-  if (!isAppError(error)) return false;
+  if (!isAppError(error) || isSilence(error)) return false;
   return failures < 2 && (error.row.retry || hasCode(error, "client.unreachable"));
 }
 
@@ -63,15 +64,31 @@ export function useRead<N extends RouteName>(name: N, input: Input<N> = {}, opti
   });
 }
 
-/** What a route answers to each of several inputs, in their order; `undefined` while it is read and where it was refused. */
-export function useReads<N extends RouteName>(name: N, inputs: readonly Input<N>[]): readonly (RouteResponse<N> | undefined)[] {
+export interface ReadsResult<N extends RouteName> {
+  /** In the order of the inputs; `undefined` while it is read and where it was refused. */
+  readonly answers: readonly (RouteResponse<N> | undefined)[];
+  /** The first refusal. */
+  readonly error: Error | null;
+  /** Asks again what was refused. */
+  retry(): void;
+}
+
+/** What a route answers to each of several inputs. */
+export function useReads<N extends RouteName>(name: N, inputs: readonly Input<N>[]): ReadsResult<N> {
   const { client } = useSession();
   return useQueries({
     queries: inputs.map((input) => ({
       queryKey: [name, input],
       queryFn: ({ signal }: { readonly signal: AbortSignal }) => client.call(name, input, { signal }),
     })),
-    combine: (results) => results.map(({ data }) => data),
+    combine: (results) => {
+      const refused = results.filter(({ error }) => error !== null);
+      return {
+        answers: results.map(({ data }) => data),
+        error: refused[0]?.error ?? null,
+        retry: () => void Promise.all(refused.map(({ refetch }) => refetch())),
+      };
+    },
   });
 }
 
@@ -201,8 +218,8 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Texts of faults by the path of the field they belong to; those of no field under the empty path. */
+/** Texts of faults by the path of the field they belong to; those of no field under the empty path. Faults of an answer are no field's. */
 export function faultsByField(error: unknown): ReadonlyMap<string, string> {
-  const faults = isAppError(error) ? (error satisfies AppError).faults : [];
+  const faults = isAppError(error) && !hasCode(error, "client.bad_answer") ? (error satisfies AppError).faults : [];
   return new Map(faults.map(({ path, message }) => [path.replace(/^(?:body|\/)?[./]?/, ""), message]));
 }

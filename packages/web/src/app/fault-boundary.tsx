@@ -5,7 +5,7 @@ import { useAppTexts } from "./texts.ts";
 
 interface Props {
   readonly children: ReactNode;
-  /** A new value is a new try: the address of the page. */
+  /** A new value is a new try: where one is and goes. */
   readonly resetKey: string;
 }
 

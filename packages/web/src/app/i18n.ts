@@ -5,7 +5,6 @@
  * Two pseudo languages, set with `?lang=`, stretch every text and mirror the page: what is hard-coded, too narrow or tied to the left shows at once.
  */
 import i18next, { type TOptions } from "i18next";
-import { initReactI18next, useTranslation } from "react-i18next";
 
 /** Keys lead to texts, one level deep below an optional group; `_one` and `_other` are plural forms of one key. */
 export interface Texts {
@@ -21,6 +20,7 @@ export type TextKey<T extends Texts, P extends string = ""> = {
 export type Translate<K extends string> = (key: K, values?: Readonly<Record<string, string | number>>) => string;
 
 export interface UseTexts<K extends string> {
+  /** The same function at every drawing: a page keeps its language until it is loaded again, so nothing has to be listened to. */
   (): Translate<K>;
   /** The same outside of components. */
   readonly now: Translate<K>;
@@ -74,19 +74,15 @@ const i18n = i18next.createInstance();
 const language = chosenLanguage();
 document.documentElement.lang = language;
 document.documentElement.dir = languages[language].dir;
-void i18n
-  .use(initReactI18next)
-  .use({ type: "postProcessor", name: "pseudo", process: (value: string) => pseudo(value, language) })
-  .init({
-    lng: language,
-    fallbackLng: "en",
-    resources: {},
-    initAsync: false,
-    // React escapes what it puts into the page.
-    interpolation: { escapeValue: false },
-    react: { useSuspense: false },
-    ...(language === "en" ? {} : { postProcess: ["pseudo"] }),
-  });
+void i18n.use({ type: "postProcessor", name: "pseudo", process: (value: string) => pseudo(value, language) }).init({
+  lng: language,
+  fallbackLng: "en",
+  resources: {},
+  initAsync: false,
+  // React escapes what it puts into the page.
+  interpolation: { escapeValue: false },
+  ...(language === "en" ? {} : { postProcess: ["pseudo"] }),
+});
 
 /** The locale for dates and numbers. */
 export const locale = language === "en" ? navigator.language : "en";
@@ -104,9 +100,5 @@ export function defineTexts<const T extends Texts>(area: string, texts: T): UseT
   // Typed by the keys of `texts`; the library's own types know one set of resources for the whole program.
   const textOf = (key: string, values: TOptions): string => i18n.t(key, { ...values, ns: area });
   const now: Translate<TextKey<T>> = (key, values) => textOf(key, { ...values });
-  const useTexts = (): Translate<TextKey<T>> => {
-    useTranslation(area, { i18n });
-    return now;
-  };
-  return Object.assign(useTexts, { now });
+  return Object.assign(() => now, { now });
 }

@@ -18,6 +18,7 @@ import {
 } from "@althing/client";
 import type { QueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useSyncExternalStore } from "react";
+import { createPatientClient } from "./patient-client.ts";
 
 export interface Session {
   readonly identity: Identity;
@@ -69,7 +70,7 @@ export function createSessionStore(queries: QueryClient): SessionStore {
     const urls = [location.origin];
     current = {
       identity,
-      client: createClient({ identity, urls, state: await openIndexedDbState(identity.endpoint) }),
+      client: createPatientClient(createClient({ identity, urls, state: await openIndexedDbState(identity.endpoint) })),
       packages: createPackagesClient({ identity, urls }),
     };
     return current;

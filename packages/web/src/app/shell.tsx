@@ -20,7 +20,8 @@ const EntryPage = lazy(() => import("../start/index.ts").then(({ EntryPage: comp
 export function Shell() {
   const t = useAppTexts();
   const state = useSessionState();
-  const path = useRouterState({ select: ({ location }) => location.pathname });
+  // Where one goes, and where one is: the screen that is left is drawn until the next one is there, and may break again.
+  const place = useRouterState({ select: ({ location, resolvedLocation }) => `${location.pathname} ${resolvedLocation?.pathname ?? ""}` });
   return (
     <div className="grid min-h-dvh grid-rows-[auto_1fr]">
       <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-lg focus:bg-card focus:p-3">
@@ -39,7 +40,7 @@ export function Shell() {
       <div className="mx-auto w-full max-w-7xl px-4 py-6">
         {state.status === "in" && <Connection />}
         <Suspense fallback={<Loading />}>
-          <FaultBoundary resetKey={path}>
+          <FaultBoundary resetKey={place}>
             {state.status === "loading" ? (
               <Loading />
             ) : state.status === "in" ? (
@@ -83,7 +84,7 @@ function MainNav() {
   const t = useAppTexts();
   const { user } = useSession();
   return (
-    <nav aria-label={t("mainNav")} className="flex flex-wrap items-center gap-1">
+    <nav aria-label={t("mainNav")} className="flex flex-wrap items-center gap-1 max-sm:-ms-1.5 max-sm:gap-x-0.5 max-sm:[&>a]:px-1.5">
       <Link to="/" className={navLink} activeProps={navLinkHere} activeOptions={{ exact: true }}>
         {t("home")}
       </Link>

@@ -40,7 +40,7 @@ export function useWeight({ topic }: Pick<Proposal, "topic">, { community, propo
   );
   const givers = giversOf(direct.data?.delegations ?? [], topic);
   const few = givers.length <= namesMax ? (direct.data?.delegations ?? []).filter(({ from }) => givers.includes(from)) : [];
-  const further = useReads(
+  const { answers: further } = useReads(
     "delegations.list",
     [...new Set(few.map(({ from }) => from))].map((to) => ({ params: { community: ref }, query: { to, limit: 1 } })),
   );

@@ -24,7 +24,7 @@ export function WeightWords({ weight }: { readonly weight: Weight }) {
 
 function Named({ count, carried }: { readonly count: number; readonly carried: readonly string[] }) {
   const t = useBallotTexts();
-  const people = useReads(
+  const { answers: people } = useReads(
     "identities.get",
     carried.flatMap((endpoint) => {
       const { data } = endpointIdSchema.safeParse(endpoint);

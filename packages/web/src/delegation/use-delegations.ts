@@ -31,8 +31,8 @@ export interface DelegationsHere {
 }
 
 function useTopics(ref: string, delegations: readonly Delegation[]) {
-  const { can } = useCommunity();
-  const knowsTopics = can("plugins.read");
+  const { community, can } = useCommunity();
+  const knowsTopics = community.roles !== undefined || can("plugins.read");
   const settings = useRead("modules.get", { params: { community: ref, module: "delegation" } }, { enabled: knowsTopics }).data?.settings[
     "topics"
   ];

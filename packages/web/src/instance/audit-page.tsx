@@ -49,7 +49,11 @@ function Chain({ entries }: { readonly entries: readonly AuditEntry[] }) {
   const last = entries[0]?.hash;
   useEffect(() => {
     let isWanted = true;
-    void findAuditFault(entries.toReversed()).then((fault) => isWanted && setChecked({ of: entries, fault }));
+    findAuditFault(entries.toReversed()).then(
+      (fault) => isWanted && setChecked({ of: entries, fault }),
+      // What cannot be written as the chain writes it was never in one.
+      () => isWanted && setChecked({ of: entries, fault: entries.at(-1)?.index }),
+    );
     return () => {
       isWanted = false;
     };

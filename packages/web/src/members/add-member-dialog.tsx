@@ -1,5 +1,4 @@
 /** Bringing in somebody who is a user of the instance, by handle. */
-import type { Role } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { faultsByField, useAct } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
@@ -7,7 +6,7 @@ import { Actions, Button, Dialog, Refusal, TextField, useToast } from "../ui/ind
 import { RoleChoice } from "./role-choice.tsx";
 import { useMembersTexts } from "./texts.ts";
 
-export function AddMemberDialog({ roles, onClose }: { readonly roles: readonly Role[]; readonly onClose: () => void }) {
+export function AddMemberDialog({ onClose }: { readonly onClose: () => void }) {
   const t = useMembersTexts();
   const toast = useToast();
   const { community, ref } = useCommunity();
@@ -47,7 +46,6 @@ export function AddMemberDialog({ roles, onClose }: { readonly roles: readonly R
           onChange={({ target }) => setHandle(target.value)}
         />
         <RoleChoice
-          roles={roles}
           held={community.permissions}
           chosen={chosen}
           fault={chosen.length === 0 ? t("roles.needed") : undefined}

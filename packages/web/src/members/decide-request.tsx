@@ -1,7 +1,7 @@
 /** Letting somebody in who asked, or turning them down. */
 import type { CommunityJoinRequest } from "@althing/contract";
 import { useState } from "react";
-import { faultsByField, useAct, useRead } from "../app/calls.ts";
+import { faultsByField, useAct } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
 import { ConfirmDialog, TextArea, useToast } from "../ui/index.ts";
 import { RoleChoice } from "./role-choice.tsx";
@@ -18,7 +18,6 @@ export function ApproveDialog({ request: { endpoint, handle }, onClose }: OfRequ
   const t = useMembersTexts();
   const toast = useToast();
   const { community, ref } = useCommunity();
-  const roles = useRead("roles.list", { params: { community: ref } }).data?.roles ?? [];
   const [chosen, setChosen] = useState<readonly string[]>(["member"]);
   const approve = useAct(
     (client) => client.call("communities.approve", { params: { community: ref, endpoint }, body: { roles: [...chosen] } }),
@@ -42,7 +41,6 @@ export function ApproveDialog({ request: { endpoint, handle }, onClose }: OfRequ
     >
       <p className="text-soft">{t("requests.approveText")}</p>
       <RoleChoice
-        roles={roles}
         held={community.permissions}
         chosen={chosen}
         fault={chosen.length === 0 ? t("roles.needed") : undefined}

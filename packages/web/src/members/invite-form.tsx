@@ -1,7 +1,7 @@
 /** What an invitation gives, to how many, for how long. */
 import type { RouteResponse } from "@althing/contract";
 import { useState, type FormEvent } from "react";
-import { faultsByField, useAct, useRead } from "../app/calls.ts";
+import { faultsByField, useAct } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
 import { Button, Refusal, SelectField, TextField } from "../ui/index.ts";
 import { RoleChoice } from "./role-choice.tsx";
@@ -19,7 +19,6 @@ const usesMax = 1_000;
 export function InviteForm({ onMade }: { readonly onMade: (made: RouteResponse<"communities.invite">) => void }) {
   const t = useMembersTexts();
   const { community, ref } = useCommunity();
-  const roles = useRead("roles.list", { params: { community: ref } }).data?.roles ?? [];
   const [chosen, setChosen] = useState<readonly string[]>(["member"]);
   const [uses, setUses] = useState("1");
   const [hours, setHours] = useState("168");
@@ -39,7 +38,6 @@ export function InviteForm({ onMade }: { readonly onMade: (made: RouteResponse<"
   return (
     <form className="grid gap-4" onSubmit={submit}>
       <RoleChoice
-        roles={roles}
         held={community.permissions}
         chosen={chosen}
         fault={chosen.length === 0 ? t("roles.needed") : undefined}

@@ -78,13 +78,7 @@ function RolesForm({ member, roles, onClose }: OfMember & { readonly roles: read
     });
   return (
     <div className="grid gap-4">
-      <RoleChoice
-        roles={roles}
-        held={held}
-        chosen={chosen}
-        fault={chosen.length === 0 ? t("roles.needed") : undefined}
-        onChange={setChosen}
-      />
+      <RoleChoice held={held} chosen={chosen} fault={chosen.length === 0 ? t("roles.needed") : undefined} onChange={setChosen} />
       {change.error !== null && <Refusal error={change.error} />}
       <Actions>
         <Button busy={change.isPending} disabled={chosen.length === 0 || sameRoles(chosen, member.roles)} onClick={save}>

@@ -1,8 +1,8 @@
 /**
  * Everybody in the community: found by handle and role, brought in, given roles, moderated, removed.
  *
- * Invariant: the list says what every member may read; buttons are there only for whoever may press them. A search that needs people who are not
- * loaded loads them, and says how far it is.
+ * Invariant: the list says what every member may read; buttons are there only for whoever may press them. The server searches by handle; a search by role
+ * loads whom it needs, and says how far it is.
  */
 import type { CommunityMember } from "@althing/contract";
 import { useState } from "react";
@@ -11,6 +11,7 @@ import { useCommunity } from "../app/community.tsx";
 import { useMorePages } from "../app/people.tsx";
 import { useSession } from "../app/session.tsx";
 import { wholeNumber } from "../app/times.ts";
+import { useSettled } from "../app/use-settled.ts";
 import { Button, EmptyState, LinkButton, ListState, Person, SearchField, SelectField, Table, Time, type Column } from "../ui/index.ts";
 import { AddMemberDialog } from "./add-member-dialog.tsx";
 import { MemberDialog } from "./member-dialog.tsx";
@@ -20,6 +21,7 @@ import { RoleBadges } from "./role-badges.tsx";
 import { useMembersTexts } from "./texts.ts";
 
 const shownAtATime = 50;
+const searchMaxChars = 100;
 
 export function MembersPage() {
   const t = useMembersTexts();
@@ -33,7 +35,7 @@ export function MembersPage() {
       actions={can("members.invite") && <Button onClick={() => setOpen("add")}>{t("add.open")}</Button>}
     >
       <MemberList roles={roles.map(({ role }) => role)} onManage={setOpen} />
-      {open === "add" && <AddMemberDialog roles={roles} onClose={() => setOpen(undefined)} />}
+      {open === "add" && <AddMemberDialog onClose={() => setOpen(undefined)} />}
       {open !== undefined && open !== "add" && <MemberDialog member={open} roles={roles} onClose={() => setOpen(undefined)} />}
     </MembersFrame>
   );
@@ -43,9 +45,13 @@ function useMemberSearch(ref: string) {
   const [text, setText] = useState("");
   const [role, setRole] = useState("");
   const [shownMax, setShownMax] = useState(shownAtATime);
+  const q = useSettled(text.trim().replace(/^@/, ""));
   const list = usePages(
     "communities.members",
-    (after) => ({ params: { community: ref }, query: { limit: 200, ...(after === undefined ? {} : { after }) } }),
+    (after) => ({
+      params: { community: ref },
+      query: { limit: 200, ...(q === "" ? {} : { q: q.slice(0, searchMaxChars) }), ...(after === undefined ? {} : { after }) },
+    }),
     ({ members, next }) => ({ rows: members, next }),
   );
   const isSearching = text.trim() !== "" || role !== "";
@@ -115,7 +121,7 @@ function useColumns(onManage: (member: CommunityMember) => void): readonly Colum
           return (
             <LinkButton
               tone="quiet"
-              className="whitespace-nowrap"
+              className="sm:whitespace-nowrap"
               to="/c/$community/settings"
               params={{ community: ref }}
               hash="membership"

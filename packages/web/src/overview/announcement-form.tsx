@@ -24,6 +24,8 @@ interface FormProps {
 }
 
 function AnnouncementForm({ initial, action, busy, error, note, onText, onClose }: FormProps) {
+  // Said by the note, in the words of this place.
+  const isNoted = note !== undefined && hasCode(error, "request.precondition_failed");
   const t = useOverviewTexts();
   const [text, setText] = useState(initial);
   const [isJudged, setIsJudged] = useState(false);
@@ -46,7 +48,7 @@ function AnnouncementForm({ initial, action, busy, error, note, onText, onClose 
           value={text}
           onChange={({ target }) => setText(target.value)}
         />
-        {error !== null && !hasCode(error, "request.precondition_failed") && <Refusal error={error} />}
+        {error !== null && !isNoted && <Refusal error={error} />}
         <Actions>
           <Button type="submit" busy={busy}>
             {action}
@@ -110,7 +112,7 @@ export function ChangeAnnouncement({ announcement, onClose }: { readonly announc
       action={t("announcements.save")}
       busy={change.isPending}
       error={change.error}
-      note={announcement.revision !== first && !change.isSuccess && <Meanwhile text={announcement.text} />}
+      note={announcement.revision !== first && !change.isSuccess ? <Meanwhile text={announcement.text} /> : undefined}
       onText={(text) => change.mutate(text)}
       onClose={onClose}
     />

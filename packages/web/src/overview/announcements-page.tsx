@@ -5,7 +5,7 @@ import { useAct, usePages } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
 import { PersonOf } from "../app/people.tsx";
 import { useSession } from "../app/session.tsx";
-import { Badge, Button, Card, ConfirmDialog, EmptyState, ListState, Page, PageHeader, Time, useToast } from "../ui/index.ts";
+import { Badge, Button, Card, ConfirmDialog, EmptyState, LinkedText, ListState, Page, PageHeader, Time, useToast } from "../ui/index.ts";
 import { ChangeAnnouncement, PostAnnouncement } from "./announcement-form.tsx";
 import { markSeen, seenUpTo } from "./seen-announcements.ts";
 import { useOverviewTexts } from "./texts.ts";
@@ -83,7 +83,9 @@ function AnnouncementCard({ announcement, isNew }: { readonly announcement: Anno
         {isNew && <Badge tone="good">{t("announcements.isNew")}</Badge>}
       </div>
       <p className="max-w-prose whitespace-pre-wrap">
-        <bdi>{announcement.text}</bdi>
+        <bdi>
+          <LinkedText text={announcement.text} />
+        </bdi>
       </p>
       {can("community.manage") && (
         <div className="flex flex-wrap gap-2">

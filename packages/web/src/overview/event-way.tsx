@@ -1,12 +1,18 @@
-/** The way to what an event is about, where there is one. */
-import type { PublicEvent } from "@althing/contract";
+/**
+ * The way to what an event is about, where there is one.
+ *
+ * Invariant: what an event names is an address only if it has the form of one; the rest of its data is text of whoever wrote it.
+ */
+import { extensionIdSchema, roomIdSchema, roomNameSchema, ulidSchema, type PublicEvent } from "@althing/contract";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { groupOf } from "./event-lines.ts";
 
-function idAt(event: PublicEvent, field: string): string | undefined {
+const schemas = { proposal: [ulidSchema], room: [roomIdSchema, roomNameSchema], extension: [extensionIdSchema] } as const;
+
+function idAt(event: PublicEvent, field: keyof typeof schemas): string | undefined {
   const value = event.data[field];
-  return typeof value === "string" && value !== "" ? value : undefined;
+  return typeof value === "string" && schemas[field].some((schema) => schema.safeParse(value).success) ? value : undefined;
 }
 
 /** @param community as in addresses */

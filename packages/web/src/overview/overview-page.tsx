@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useCommunity } from "../app/community.tsx";
 import { useRead } from "../app/calls.ts";
 import { wholeNumber } from "../app/times.ts";
-import { Badge, Card, EmptyState, Facts, Page, PageHeader, Refusal, Section, Skeleton, Time } from "../ui/index.ts";
+import { Badge, Card, EmptyState, Facts, LinkedText, Page, PageHeader, Refusal, Section, Skeleton, Time } from "../ui/index.ts";
 import { Attention } from "./attention.tsx";
 import { eventLine } from "./event-lines.ts";
 import { EventWay } from "./event-way.tsx";
@@ -46,7 +46,9 @@ function About() {
         </p>
       ) : (
         <p className="whitespace-pre-wrap">
-          <bdi>{community.description}</bdi>
+          <bdi>
+            <LinkedText text={community.description} />
+          </bdi>
         </p>
       )}
       <Facts

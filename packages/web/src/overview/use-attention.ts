@@ -51,7 +51,8 @@ export function useAttention(): Waiting {
   const requests = useRead("communities.requests", { params, query: { limit: 200 } }, { enabled: can("members.invite") });
   const packages = useRead("packages.list", { params, query: { limit: 200 } }, { enabled: can("plugins.packages.manage") });
   const announcements = useRead("announcements.list", { params, query: { limit: 50 } });
-  const open = (voting.data?.proposals ?? []).toSorted(byEnd);
+  // What one voted on waits no more; of the rest it is asked whether one may vote.
+  const open = (voting.data?.proposals ?? []).filter(({ voted }) => voted !== true).toSorted(byEnd);
   const asked = can("votes.cast") ? open.slice(0, votesLookedUp) : [];
   const papers = useQueries({
     queries: asked.map(({ id }) => ({

@@ -123,7 +123,11 @@ function FieldTemplate({ children, hidden }: FieldTemplateProps) {
 }
 
 function ObjectFieldTemplate({ title, description, properties, fieldPathId }: ObjectFieldTemplateProps) {
-  const fields = properties.map((property) => <div key={property.name}>{property.content}</div>);
+  const fields = properties.map((property) => (
+    <div key={property.name} className="min-w-0">
+      {property.content}
+    </div>
+  ));
   if (fieldPathId.path.length === 0) return <div className="grid gap-5">{fields}</div>;
   return (
     <fieldset className="grid gap-4 rounded-lg border border-line p-4">

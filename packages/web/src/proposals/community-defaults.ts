@@ -12,8 +12,12 @@ interface SettingsSchema<S> {
 }
 
 export function useModule<S>(module: ModuleName, schema: SettingsSchema<S>): S | undefined {
-  const { ref, can } = useCommunity();
-  const read = useRead("modules.get", { params: { community: ref, module } }, { enabled: can("plugins.read") });
+  const { community, ref, can } = useCommunity();
+  const read = useRead(
+    "modules.get",
+    { params: { community: ref, module } },
+    { enabled: community.roles !== undefined || can("plugins.read") },
+  );
   const parsed = schema.safeParse(read.data?.settings);
   return parsed.success ? parsed.data : undefined;
 }

@@ -1,7 +1,7 @@
 /** What a proposal says and how it is decided, for reading. */
 import type { Proposal } from "@althing/contract";
 import { timeZone } from "../app/times.ts";
-import { Facts, Section, Time } from "../ui/index.ts";
+import { Facts, LinkedText, Section, Time } from "../ui/index.ts";
 import { PersonOf } from "./person-of.tsx";
 import { RuleWords } from "./rule-words.tsx";
 import { useProposalTexts } from "./texts.ts";
@@ -10,7 +10,7 @@ import { useProposalTexts } from "./texts.ts";
 export function GivenText({ text, className = "" }: { readonly text: string; readonly className?: string }) {
   return (
     <p dir="auto" className={`max-w-prose whitespace-pre-wrap ${className}`}>
-      {text}
+      <LinkedText text={text} />
     </p>
   );
 }

@@ -1,6 +1,6 @@
 import { endpointIdSchema, votingRuleSchema, type ProposalState } from "@althing/contract";
 import { expect, test } from "vitest";
-import { actsOf, byEnd, matches, needsVote, stepsOf, type Reader } from "./proposal-life.ts";
+import { actsOf, byEnd, needsVote, stepsOf, type Reader } from "./proposal-life.ts";
 
 const open = votingRuleSchema.parse({ method: "yes_no" });
 const secret = votingRuleSchema.parse({ method: "yes_no", secret: true, trustee: undefined });
@@ -58,10 +58,4 @@ test("a vote waits for who may vote and has not; what ends soonest comes first",
   expect(needsVote(undefined)).toBe(false);
   const ends = [{ closesAt: "2027-02-01" }, {}, { closesAt: "2027-01-01" }];
   expect(ends.toSorted(byEnd).map(({ closesAt }) => closesAt)).toEqual(["2027-01-01", "2027-02-01", undefined]);
-});
-
-test("a search finds titles and topics in any case", () => {
-  expect(matches({ title: "Water the Beds", topic: "garden" }, " beds ")).toBe(true);
-  expect(matches({ title: "Water", topic: "Garden" }, "gard")).toBe(true);
-  expect(matches({ title: "Water" }, "fire")).toBe(false);
 });

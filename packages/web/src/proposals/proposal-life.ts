@@ -85,8 +85,3 @@ export function needsVote(paper: Pick<BallotPaper, "state" | "mine" | "barred"> 
 export function byEnd(a: Pick<ProposalSummary, "closesAt">, b: Pick<ProposalSummary, "closesAt">): number {
   return (a.closesAt ?? "9").localeCompare(b.closesAt ?? "9");
 }
-
-export function matches({ title, topic }: Pick<ProposalSummary, "title" | "topic">, search: string): boolean {
-  const wanted = search.trim().toLocaleLowerCase();
-  return [title, topic ?? ""].some((text) => text.toLocaleLowerCase().includes(wanted));
-}

@@ -1,14 +1,15 @@
 /**
  * Proposals of a community: what waits for the reader's vote first, then all others, newest first.
  *
- * Invariant: what is searched is everything there is and not only what was loaded; the search goes on through the pages by itself until the end.
+ * Invariant: what is searched is everything there is and not only what was loaded: the server searches, and the pages of what it finds are gone through by themselves.
  */
 import { proposalStates, type ProposalState, type ProposalSummary } from "@althing/contract";
 import { useEffect, useState, type ReactNode } from "react";
 import { usePages, useRead, useReads, type PagesResult } from "../app/calls.ts";
+import { useSettled } from "../app/use-settled.ts";
 import { useCommunity } from "../app/community.tsx";
-import { CheckField, EmptyState, LinkButton, ListState, Page, PageHeader, SearchField, SelectField } from "../ui/index.ts";
-import { byEnd, matches, needsVote } from "./proposal-life.ts";
+import { CheckField, EmptyState, LinkButton, ListState, Page, PageHeader, Refusal, SearchField, SelectField } from "../ui/index.ts";
+import { byEnd, needsVote } from "./proposal-life.ts";
 import { ProposalRow } from "./proposal-row.tsx";
 import { useProposalTexts } from "./texts.ts";
 
@@ -22,21 +23,40 @@ interface Filter {
 const papersMax = 30;
 const searchedMax = 2_000;
 
+interface OpenVotes {
+  readonly needed: readonly ProposalSummary[];
+  readonly cast: ReadonlySet<string>;
+  /** Why it is not known of some of them whether they wait for the reader. */
+  readonly error: Error | null;
+  retry(): void;
+}
+
 /** Votes that run, with what they know of the reader. */
-function useOpenVotes(): { readonly needed: readonly ProposalSummary[]; readonly cast: ReadonlySet<string> } {
+function useOpenVotes(): OpenVotes {
   const { ref } = useCommunity();
   const running = useRead("proposals.list", { params: { community: ref }, query: { state: "voting", limit: papersMax } });
   const rows = running.data?.proposals ?? [];
-  const papers = useReads(
+  // Whether somebody may vote is asked only where they have not: the list knows the rest.
+  const left = rows.filter(({ voted }) => voted !== true);
+  const {
+    answers: papers,
+    error,
+    retry,
+  } = useReads(
     "votes.paper",
-    rows.map(({ id }) => ({ params: { community: ref, proposal: id } })),
+    left.map(({ id }) => ({ params: { community: ref, proposal: id } })),
   );
-  const needed = rows.filter((_, at) => needsVote(papers[at])).toSorted(byEnd);
-  return { needed, cast: new Set(rows.filter((_, at) => (papers[at]?.mine.kind ?? "none") !== "none").map(({ id }) => id)) };
+  return {
+    needed: left.filter((_, at) => needsVote(papers[at])).toSorted(byEnd),
+    cast: new Set(rows.filter(({ voted }) => voted === true).map(({ id }) => id)),
+    error,
+    retry,
+  };
 }
 
-function useProposals({ state, isMine, search }: Filter): PagesResult<ProposalSummary> {
+function useProposals({ state, isMine, search: typed }: Filter): PagesResult<ProposalSummary> {
   const { ref } = useCommunity();
+  const search = useSettled(typed.trim());
   const mine: "true" | "false" = isMine ? "true" : "false";
   const list = usePages(
     "proposals.list",
@@ -45,6 +65,7 @@ function useProposals({ state, isMine, search }: Filter): PagesResult<ProposalSu
       query: {
         limit: search === "" ? 25 : 100,
         mine,
+        ...(search === "" ? {} : { q: search.slice(0, 100) }),
         ...(state === undefined ? {} : { state }),
         ...(after === undefined ? {} : { after }),
       },
@@ -56,9 +77,7 @@ function useProposals({ state, isMine, search }: Filter): PagesResult<ProposalSu
   useEffect(() => {
     if (goesOn) loadMore();
   });
-  return search === ""
-    ? list
-    : { ...list, rows: rows.filter((row) => matches(row, search)), hasMore: hasMore && rows.length >= searchedMax };
+  return search === "" ? list : { ...list, hasMore: hasMore && rows.length >= searchedMax };
 }
 
 export function ProposalsPage() {
@@ -106,7 +125,7 @@ function Filters({ filter, onChange }: { readonly filter: Filter; readonly onCha
 function Lists({ filter, add }: { readonly filter: Filter; readonly add: ReactNode }) {
   const t = useProposalTexts();
   const list = useProposals(filter);
-  const { needed, cast } = useOpenVotes();
+  const { needed, cast, error, retry } = useOpenVotes();
   const search = filter.search.trim();
   const isPlain = filter.state === undefined && !filter.isMine && search === "";
   const waiting = isPlain ? needed : [];
@@ -116,6 +135,7 @@ function Lists({ filter, add }: { readonly filter: Filter; readonly add: ReactNo
   if (search !== "" && list.isLoadingMore) return <p role="status">{t("searching")}</p>;
   return (
     <div className="grid gap-8">
+      {error !== null && <Refusal title={t("needsUnknown")} error={error} onRetry={retry} />}
       {waiting.length > 0 && <Group title={t("needsYou")} rows={waiting} voteOf={voteOf} />}
       <ListState list={{ ...list, rows: list.rows }} empty={<Empty filter={filter} add={add} />}>
         {rest.length > 0 && (

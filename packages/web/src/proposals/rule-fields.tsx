@@ -101,7 +101,7 @@ function ThresholdFields({
 }) {
   const t = useEditorTexts();
   return (
-    <div className="grid items-end gap-3 sm:grid-cols-3">
+    <div className="grid items-end gap-3 sm:grid-cols-[1fr_1fr_1.5fr]">
       <TextField
         label={label}
         hint={t("shareHint")}

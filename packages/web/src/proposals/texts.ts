@@ -12,6 +12,7 @@ export const useProposalTexts = defineTexts("proposals", {
   allStates: "All",
   mine: "Only mine",
   needsYou: "Waiting for your vote",
+  needsUnknown: "It is not known which votes wait for you.",
   others: "All others",
   notFound: "Nothing fits",
   notFoundText: "No title and no topic has these words. Try fewer, or show all proposals.",

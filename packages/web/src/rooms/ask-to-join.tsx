@@ -1,8 +1,8 @@
 /** The way into a room that one knows by its name: owners and moderators are asked. */
-import { hasCode, isAppError, roomIdSchema, roomNameSchema } from "@althing/contract";
+import { hasCode, roomIdSchema, roomNameSchema } from "@althing/contract";
 import { useState } from "react";
 import { useAct } from "../app/calls.ts";
-import { Button, Refusal, Section, TextField } from "../ui/index.ts";
+import { Button, Refusal, Section, TextField, useRefusalLine } from "../ui/index.ts";
 import { useRoomTexts } from "./texts.ts";
 
 export function AskToJoin() {
@@ -13,8 +13,8 @@ export function AskToJoin() {
   const isName = roomNameSchema.safeParse(wanted).success || roomIdSchema.safeParse(wanted).success;
   const ask = useAct((client, room: string) => client.call("rooms.join", { params: { room }, body: {} }), { changes: ["rooms."] });
   const isOfField = hasCode(ask.error, "room.not_found", "room.not_in_community");
-  const fault =
-    isTried && !isName ? t("found.nameFault") : isOfField && isAppError(ask.error) ? `${ask.error.message} ${ask.error.fix}` : undefined;
+  const line = useRefusalLine(ask.error);
+  const fault = isTried && !isName ? t("found.nameFault") : isOfField ? line : undefined;
   const done = ask.isSuccess ? (ask.data.status === "joined" ? t("list.joined", { room: ask.variables }) : t("list.asked")) : "";
   return (
     <Section title={t("list.askTitle")}>

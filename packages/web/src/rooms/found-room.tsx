@@ -3,11 +3,11 @@
  *
  * Invariant: who changes nothing has a room that only its members read, that keeps and signs messages, and whose past newcomers do not see.
  */
-import { isAppError, roomNameSchema, type ErrorCode, type RoomPolicy } from "@althing/contract";
+import { hasCode, roomNameSchema, type ErrorCode, type RoomPolicy } from "@althing/contract";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { faultsByField, useAct } from "../app/calls.ts";
-import { Actions, Button, ChoiceField, Dialog, Refusal, TextField } from "../ui/index.ts";
+import { Actions, Button, ChoiceField, Dialog, Refusal, TextField, useRefusalLine } from "../ui/index.ts";
 import { useRoomsHome } from "./room-home.tsx";
 import { useRoomTexts } from "./texts.ts";
 
@@ -29,7 +29,8 @@ export function FoundRoom({ onClose }: { readonly onClose: () => void }) {
         : navigate({ to: "/c/$community/rooms/$room", params: { community, room: room.name } })),
   });
   const { error } = found;
-  const told = (code: ErrorCode) => (isAppError(error) && error.code === code ? `${error.message} ${error.fix}` : undefined);
+  const line = useRefusalLine(error);
+  const told = (code: ErrorCode) => (hasCode(error, code) ? line : undefined);
   const nameFault = isTried && !isName ? t("found.nameFault") : (told("room.name_taken") ?? faultsByField(error).get("name"));
   const encryptFault = told("room.must_encrypt");
   const form = useRef<HTMLFormElement>(null);

@@ -1,9 +1,9 @@
 /** Brings somebody into a room, by handle; people of the community are suggested. */
-import { hasCode, isAppError, type Room } from "@althing/contract";
+import { hasCode, type Room } from "@althing/contract";
 import type { Member, RoomHandle } from "@althing/client";
 import { useId, useState } from "react";
 import { useAct, useRead } from "../app/calls.ts";
-import { Button, Refusal, TextField, useToast } from "../ui/index.ts";
+import { Button, Refusal, TextField, useRefusalLine, useToast } from "../ui/index.ts";
 import { useRoomTexts } from "./texts.ts";
 
 export function InvitePart({
@@ -40,6 +40,7 @@ export function InvitePart({
   );
   const inside = new Set<string>(members.map(({ endpoint }) => endpoint));
   const suggested = (people.data?.members ?? []).filter(({ endpoint }) => !inside.has(endpoint));
+  const line = useRefusalLine(invite.error);
   // What is wrong with the handle stands at the handle.
   const isOfField = hasCode(
     invite.error,
@@ -62,7 +63,7 @@ export function InvitePart({
       <TextField
         label={t("members.inviteLabel")}
         hint={room.community === undefined ? t("members.inviteHint") : t("members.inviteMember")}
-        fault={isOfField && isAppError(invite.error) ? `${invite.error.message} ${invite.error.fix}` : undefined}
+        fault={isOfField ? line : undefined}
         value={who}
         list={`${id}-people`}
         autoComplete="off"

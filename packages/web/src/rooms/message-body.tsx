@@ -1,14 +1,14 @@
 /**
  * What a message says: text as it was typed, a file that can be fetched, or why there is nothing left.
  *
- * Invariant: everything is shown as text; nothing a member writes becomes a link, a picture or markup, and its writing direction stays inside.
+ * Invariant: everything is shown as text; nothing a member writes becomes a picture or markup, only addresses become links, and its writing direction stays inside.
  */
 import { useMutation } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { useState } from "react";
 import { byteSize } from "../app/times.ts";
 import { useSession, useSessionStore } from "../app/session.tsx";
-import { Button, Progress, Refusal, saveFile } from "../ui/index.ts";
+import { Button, LinkedText, Progress, Refusal, saveFile } from "../ui/index.ts";
 import { safeFileName } from "./file-name.ts";
 import { useRoomTexts } from "./texts.ts";
 import type { Entry } from "./timeline.ts";
@@ -34,13 +34,13 @@ export function MessageBody({
   }
   if (blob !== undefined) return <Attachment blob={blob} name={safeFileName(text, t("message.file"))} tabIndex={tabIndex} />;
   if (text === undefined) return <p className="text-soft">{t("message.data", { size: byteSize(entry.bytes), type: entry.contentType })}</p>;
-  return <MessageText text={text} />;
+  return <MessageText text={text} tabIndex={tabIndex} />;
 }
 
-export function MessageText({ text }: { readonly text: string }) {
+export function MessageText({ text, tabIndex }: { readonly text: string; readonly tabIndex?: number | undefined }) {
   return (
     <p dir="auto" className="wrap-anywhere whitespace-pre-wrap">
-      {text}
+      <LinkedText text={text} tabIndex={tabIndex} />
     </p>
   );
 }

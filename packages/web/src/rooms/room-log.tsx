@@ -40,7 +40,10 @@ export function RoomLog({
     getScrollElement: () => box.current,
     estimateSize: (at) => (rows[at]?.isFollowing === true ? 30 : 68),
     getItemKey: (at) => rows[at]?.key ?? at,
-    overscan: 8,
+    overscan: 5,
+    // Scrolling moves what is there already without asking React, which draws when other rows come into sight.
+    directDomUpdates: true,
+    directDomUpdatesMode: "position",
     paddingStart: 36,
     paddingEnd: 8,
     anchorTo: "end",
@@ -88,9 +91,9 @@ export function RoomLog({
         onKeyDown={onKeyDown}
       >
         {snapshot.count === 0 && snapshot.outgoing.length === 0 && empty}
-        <div className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
+        <div ref={virtualizer.containerRef} className="relative w-full">
           {rows.length > 0 && <Beginning older={older} />}
-          {virtualizer.getVirtualItems().map(({ key, index, start }) => {
+          {virtualizer.getVirtualItems().map(({ key, index }) => {
             const row = rows[index];
             return row === undefined ? null : (
               <div
@@ -98,8 +101,7 @@ export function RoomLog({
                 ref={virtualizer.measureElement}
                 data-index={index}
                 tabIndex={-1}
-                className="absolute start-0 top-0 w-full pb-0.5"
-                style={{ transform: `translateY(${start}px)` }}
+                className="absolute start-0 w-full pb-0.5 contain-layout contain-style"
               >
                 <RoomRow row={row} world={world} isCurrent={index === current} />
               </div>

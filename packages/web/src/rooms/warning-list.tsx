@@ -1,5 +1,6 @@
 /** What the client library warned of, in words: it stands above the messages and cannot be put away. */
 import { TriangleAlert } from "lucide-react";
+import { Advice } from "../ui/index.ts";
 import type { RoomWarning } from "./room-warnings.ts";
 import { useRoomTexts } from "./texts.ts";
 
@@ -39,7 +40,10 @@ export function WarningList({ warnings }: { readonly warnings: readonly RoomWarn
               <p className="font-semibold">{isKnown(code) ? t(known[code]) : t("warning.other")}</p>
               {error !== undefined && (
                 <p className="text-sm">
-                  <bdi>{error.message}</bdi> <bdi>{error.fix}</bdi>{" "}
+                  <bdi>{error.message}</bdi>{" "}
+                  <bdi>
+                    <Advice error={error} />
+                  </bdi>{" "}
                   <span className="text-soft">{count > 1 ? t("warning.times", { count }) : ""}</span>
                 </p>
               )}

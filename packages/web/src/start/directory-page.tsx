@@ -3,7 +3,9 @@ import type { CommunityDoor } from "@althing/contract";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { usePages } from "../app/calls.ts";
+import { useMorePages } from "../app/people.tsx";
 import { wholeNumber } from "../app/times.ts";
+import { useSettled } from "../app/use-settled.ts";
 import { Badge, Card, EmptyState, LinkButton, ListState, Page, PageHeader, SearchField } from "../ui/index.ts";
 import { hasWords } from "./own-communities.ts";
 import { useStartTexts } from "./texts.ts";
@@ -13,16 +15,18 @@ type Listed = Omit<CommunityDoor, "rules" | "rulesVersion" | "questions" | "requ
 export function DirectoryPage() {
   const t = useStartTexts();
   const [search, setSearch] = useState("");
+  const q = useSettled(search.trim());
   const list = usePages(
     "communities.directory",
-    (after) => ({ query: { limit: 100, ...(after === undefined ? {} : { after }) } }),
+    (after) => ({ query: { limit: 100, ...(q === "" ? {} : { q: q.slice(0, 100) }), ...(after === undefined ? {} : { after }) } }),
     ({ communities, next }) => ({ rows: communities, next }),
   );
+  useMorePages(list, q !== "");
   const shown = list.rows.filter(({ name, displayName, description }) => hasWords(search, [name, displayName, description]));
   return (
     <Page>
       <PageHeader title={t("directory.title")} lead={t("directory.lead")} />
-      {list.rows.length > 0 && <SearchField label={t("directory.search")} value={search} onChange={setSearch} />}
+      {(list.rows.length > 0 || search !== "") && <SearchField label={t("directory.search")} value={search} onChange={setSearch} />}
       <ListState
         list={list}
         empty={

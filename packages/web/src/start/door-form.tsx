@@ -6,7 +6,7 @@
 import { hasCode, type CommunityDoor } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { wholeNumber } from "../app/times.ts";
-import { Actions, Button, Card, CheckField, Facts, Refusal, Section, TextArea } from "../ui/index.ts";
+import { Actions, Button, Card, CheckField, Facts, LinkedText, Refusal, Section, TextArea } from "../ui/index.ts";
 import { useStartTexts } from "./texts.ts";
 
 export interface Reply {
@@ -27,7 +27,9 @@ export function DoorFacts({
     <Card className="grid gap-4">
       {door.description !== "" && (
         <p className="whitespace-pre-wrap">
-          <bdi>{door.description}</bdi>
+          <bdi>
+            <LinkedText text={door.description} />
+          </bdi>
         </p>
       )}
       <Facts facts={[[t("door.members"), wholeNumber(door.members)], isInvited ? undefined : [t("door.mode"), modes[door.registration]]]} />
@@ -71,7 +73,9 @@ export function DoorForm({ door, action, busy, error, onReply }: DoorFormProps) 
               tabIndex={0}
               className="max-h-96 overflow-y-auto rounded-lg bg-raised p-4 whitespace-pre-wrap"
             >
-              <bdi>{door.rules}</bdi>
+              <bdi>
+                <LinkedText text={door.rules} />
+              </bdi>
             </div>
             <CheckField
               label={t("door.accept")}

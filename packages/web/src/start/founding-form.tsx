@@ -6,8 +6,9 @@
  */
 import { communityNameSchema, hasCode, isAppError, ulidSchema, type Community, type FoundingRequest } from "@althing/contract";
 import { useState, type FormEvent } from "react";
-import { faultsByField, useAct } from "../app/calls.ts";
-import { Actions, Button, Refusal, TextArea, TextField } from "../ui/index.ts";
+import { faultsByField, useAct, useRead } from "../app/calls.ts";
+import { useSession } from "../app/session.tsx";
+import { Actions, Button, Refusal, TextArea, TextField, useRefusalLine } from "../ui/index.ts";
 import { useStartTexts, type StartText } from "./texts.ts";
 
 const titleMaxChars = 80;
@@ -24,11 +25,6 @@ function nameFault(name: string, isJudged: boolean, t: StartText): string | unde
   return communityNameSchema.safeParse(isJudged ? name : name.replace(/-+$/, "")).success ? undefined : t("founding.nameWrong");
 }
 
-/** Refusals that are about what was typed into the first field. */
-function nameRefusal(error: unknown): string | undefined {
-  return hasCode(error, "community.name_taken") ? `${error.message} ${error.fix}` : undefined;
-}
-
 export function FoundingForm({ onFounded, onAsked }: FoundingFormProps) {
   const t = useStartTexts();
   const [typed, setTyped] = useState({ name: "", displayName: "", reason: "" });
@@ -42,9 +38,14 @@ export function FoundingForm({ onFounded, onAsked }: FoundingFormProps) {
     changes: ["founding."],
     ...(onAsked === undefined ? {} : { onDone: onAsked }),
   });
-  const isOnRequest = mustAsk || hasCode(found.error, "community.approval_required");
+  const { user } = useSession();
+  const founding = useRead("health.get").data?.founding;
+  const isOnRequest = mustAsk || (founding === "approval" && user.role !== "admin") || hasCode(found.error, "community.approval_required");
   const act = isOnRequest ? ask : found;
   const faults = faultsByField(act.error);
+  const line = useRefusalLine(act.error);
+  // A refusal that is about what was typed into the first field.
+  const nameRefusal = hasCode(act.error, "community.name_taken") ? line : undefined;
   const set = (change: Partial<typeof typed>) => {
     setTyped({ ...typed, ...change });
     setIsJudged(false);
@@ -56,13 +57,13 @@ export function FoundingForm({ onFounded, onAsked }: FoundingFormProps) {
     setIsJudged(true);
     if (nameFault(name, true, t) === undefined && displayName.length <= titleMaxChars && !act.isPending) act.mutate();
   };
-  const isToldAtField = nameRefusal(act.error) !== undefined || (isAppError(act.error) && faults.has("name"));
+  const isToldAtField = nameRefusal !== undefined || (isAppError(act.error) && faults.has("name"));
   return (
     <form noValidate className="grid max-w-2xl gap-4" onSubmit={submit}>
       <TextField
         label={t("founding.name")}
         hint={t("founding.nameRule")}
-        fault={nameFault(name, isJudged, t) ?? nameRefusal(act.error) ?? faults.get("name")}
+        fault={nameFault(name, isJudged, t) ?? nameRefusal ?? faults.get("name")}
         value={typed.name}
         autoComplete="off"
         autoCapitalize="none"

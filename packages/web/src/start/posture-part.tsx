@@ -2,6 +2,7 @@
 import { fetchHealth } from "@althing/client";
 import type { Health } from "@althing/contract";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { orSilence } from "../app/patient-client.ts";
 import { Badge, Refusal, Section, Skeleton } from "../ui/index.ts";
 import { postureLines, type Level } from "./posture-lines.ts";
 import { usePostureTexts, type PostureText } from "./posture-texts.ts";
@@ -10,7 +11,12 @@ const askedEveryMs = 15_000;
 
 /** Asked without an identity: anybody may. */
 export function useHealth(): UseQueryResult<Health> {
-  return useQuery({ queryKey: ["health"], queryFn: () => fetchHealth(location.origin), refetchInterval: askedEveryMs, retry: false });
+  return useQuery({
+    queryKey: ["health"],
+    queryFn: () => orSilence(fetchHealth(location.origin)),
+    refetchInterval: askedEveryMs,
+    retry: false,
+  });
 }
 
 const headlines: { readonly [S in Health["status"]]: (t: PostureText) => string } = {

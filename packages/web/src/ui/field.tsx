@@ -24,7 +24,7 @@ const edgeOf = (fault: string | undefined) => (fault === undefined ? "border-edg
 function Frame({ id, label, hint, fault, optional, hideLabel, className, children }: FieldFacts & { id: string; children: ReactNode }) {
   const t = useUiTexts();
   return (
-    <div className={classNames("grid gap-1", className)}>
+    <div className={classNames("grid grid-cols-[minmax(0,1fr)] gap-1", className)}>
       <label htmlFor={id} className={hideLabel === true ? "sr-only" : "font-semibold"}>
         {label}
         {optional === true && <span className="font-normal text-soft"> ({t("optional")})</span>}

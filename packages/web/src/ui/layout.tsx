@@ -38,7 +38,9 @@ export function PageHeader({
 }
 
 export function Page({ children, wide = false }: { readonly children: ReactNode; readonly wide?: boolean }) {
-  return <div className={classNames("mx-auto grid w-full gap-6", wide ? "max-w-6xl" : "max-w-4xl")}>{children}</div>;
+  return (
+    <div className={classNames("mx-auto grid w-full grid-cols-[minmax(0,1fr)] gap-6", wide ? "max-w-6xl" : "max-w-4xl")}>{children}</div>
+  );
 }
 
 export function Card({
@@ -93,7 +95,7 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [name: str
       {facts.map((fact) =>
         fact === undefined ? null : (
           <div key={fact[0]} className="contents">
-            <dt className="text-soft">{fact[0]}</dt>
+            <dt className="text-soft max-sm:-mb-1.5 max-sm:text-sm">{fact[0]}</dt>
             <dd className="min-w-0">{fact[1]}</dd>
           </div>
         ),

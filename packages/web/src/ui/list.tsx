@@ -74,6 +74,12 @@ export interface Column<Row> {
   readonly isHeading?: boolean;
 }
 
+/** A column of words is not broken in the middle of them because another holds a hash. */
+const cellWidth = "min-w-0 sm:min-w-20 lg:min-w-24";
+/** Its name beside it; what is empty is left out. */
+const cellOnPhone =
+  "px-2 py-2 align-top max-sm:grid max-sm:grid-cols-[6.5rem_minmax(0,1fr)] max-sm:items-baseline max-sm:gap-2 max-sm:p-0 max-sm:has-[>div:empty]:hidden";
+
 /** A table that becomes a list of cards where there is no room for columns. */
 export function Table<Row>({
   label,
@@ -106,14 +112,14 @@ export function Table<Row>({
             {columns.map(({ name, cell, isHeading }) =>
               isHeading === true ? (
                 <th key={name} scope="row" className="px-2 py-2 text-start align-top font-normal max-sm:p-0">
-                  {cell(row)}
+                  <div className={cellWidth}>{cell(row)}</div>
                 </th>
               ) : (
-                <td key={name} className="px-2 py-2 align-top max-sm:flex max-sm:flex-wrap max-sm:gap-2 max-sm:p-0">
+                <td key={name} className={cellOnPhone}>
                   <span aria-hidden="true" className="text-sm text-soft sm:hidden">
                     {name}
                   </span>
-                  <div className="min-w-0">{cell(row)}</div>
+                  <div className={cellWidth}>{cell(row)}</div>
                 </td>
               ),
             )}

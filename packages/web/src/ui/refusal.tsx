@@ -1,11 +1,12 @@
 /**
  * Why something did not happen: the rule, what was seen, who can change it, what to do next, and the request's id for the operator.
  *
- * Invariant: every refusal of the platform is shown whole and in its own words; nothing is swallowed and nothing is reworded.
+ * Invariant: every refusal of the platform is shown whole; what was refused in its own words, what to do next in the places of this application.
  */
 import { isAppError } from "@althing/contract";
 import { Button } from "./button.tsx";
 import { useUiTexts } from "./texts.ts";
+import { useAdvice } from "./use-advice.ts";
 
 interface Told {
   readonly text: string;
@@ -16,8 +17,12 @@ interface Told {
 
 const hidden = new Set(["detail", "who", "rule", "observed", "text"]);
 
+/** Statuses of refusals that another request of the same person can get past. */
+const ownStatuses = new Set([400, 404, 409, 411, 412, 413, 415, 422, 428]);
+
 function useTold(error: unknown): Told {
   const t = useUiTexts();
+  const advice = useAdvice(error);
   if (!isAppError(error)) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return { text: `${t("refusal.unexpected")}. ${text}`, next: t("refusal.unexpectedNext"), rows: [], waitSeconds: undefined };
@@ -25,16 +30,19 @@ function useTold(error: unknown): Told {
   const { params } = error;
   const row = (name: string, value: string | number | boolean | undefined): (readonly [string, string])[] =>
     value === undefined || value === "" ? [] : [[name, String(value)]];
+  // Who else it is, where it is somebody else, the advice says.
+  const who =
+    params["who"] ?? (error.row.kind === "system" ? t("refusal.operator") : ownStatuses.has(error.status) ? t("refusal.you") : undefined);
   const others = Object.entries(params).flatMap(([name, value]) =>
     hidden.has(name) || error.message.includes(String(value)) ? [] : row(name, value),
   );
   return {
     text: error.message,
-    next: error.fix,
+    next: advice,
     rows: [
       ...row(t("refusal.rule"), params["rule"]),
       ...row(t("refusal.seen"), params["observed"]),
-      ...row(t("refusal.who"), params["who"]),
+      ...row(t("refusal.who"), who),
       ...others,
       ...error.faults.map(({ path, message }) => [path, message] as const),
       ...row(t("refusal.code"), error.code),

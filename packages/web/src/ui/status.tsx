@@ -17,7 +17,7 @@ export function Badge({ tone = "plain", children }: { readonly tone?: Tone; read
   return (
     <span
       className={classNames(
-        "inline-flex items-center gap-1 rounded-full px-2.5 py-0.5 text-sm font-semibold whitespace-nowrap",
+        "inline-flex items-center gap-1 rounded-full px-2.5 py-0.5 text-sm font-semibold max-sm:max-w-full sm:whitespace-nowrap",
         tones[tone],
       )}
     >
@@ -52,7 +52,7 @@ export function Skeleton({ rows = 3, height = "h-14" }: { readonly rows?: number
     <div role="status" className="grid gap-3">
       <span className="sr-only">{t("loading")}</span>
       {Array.from({ length: rows }, (_, at) => (
-        <div key={at} aria-hidden="true" className={classNames("animate-pulse rounded-lg bg-raised", height)} />
+        <div key={at} aria-hidden="true" className={classNames("animate-pulse rounded-lg bg-line", height)} />
       ))}
     </div>
   );

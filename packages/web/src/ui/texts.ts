@@ -10,6 +10,7 @@ export const useUiTexts = defineTexts("ui", {
   copied: "Copied",
   copyFailed: "Your browser did not allow it. Select the text and copy it yourself.",
   dismiss: "Dismiss",
+  linkLeadsTo: "(leads to {{host}})",
   loading: "Loading…",
   loadMore: "Show more",
   notices: "Notices",
@@ -21,7 +22,10 @@ export const useUiTexts = defineTexts("ui", {
   refusal: {
     title: "That was refused",
     who: "Who can change it",
+    you: "You",
+    operator: "Whoever runs this instance",
     next: "What to do next",
+    nextMissing: "Check your connection, then try again.",
     seen: "What was seen",
     rule: "Rule",
     code: "Code",

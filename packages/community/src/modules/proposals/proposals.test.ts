@@ -30,6 +30,19 @@ describe("who sees a proposal", () => {
     await expect(proposals.get(cleo, of(world, draft)), "a draft that was given up was never public").rejects.toMatchObject(refused);
   });
 
+  it("finds by words of title and topic, and never somebody else's draft", async () => {
+    const world = await openProposalsWorld();
+    const { proposals, garden, ben } = world;
+    const cleo = await world.member(garden, "cleo");
+    const draft = await world.create(ben);
+    const { title } = await proposals.get(ben, of(world, draft));
+    const found = async (who: typeof ben, q: string) =>
+      (await proposals.list(who, { community: garden, ...page, q })).proposals.map(({ id }) => id);
+    expect(await found(ben, title.toUpperCase())).toEqual([draft.id]);
+    expect(await found(ben, "no such word")).toEqual([]);
+    expect(await found(cleo, title)).toEqual([]);
+  });
+
   it("takes membership: an instance admin who is no member does not read along", async () => {
     const world = await openProposalsWorld();
     const dora = world.person("dora", "admin");

@@ -24,7 +24,7 @@ export function createProposals(deps: ProposalsDeps): Proposals {
   const { agendaOf, ...period } = createVotingPeriod(deps, desk);
   return {
     ...createDrafting(deps, desk),
-    ...createReading(desk),
+    ...createReading(desk, deps.ballots),
     ...period,
     ...createErasure(deps, desk, agendaOf),
     amendments: createAmendments(deps, desk),

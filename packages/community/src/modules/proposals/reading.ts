@@ -12,11 +12,13 @@ import {
   type Proposal,
   type ProposalRow,
   type ProposalState,
-  type ProposalSummary,
+  type ListedProposal,
   type ProposalVersion,
   type VersionSummary,
 } from "@althing/contract";
 import type { Key } from "@althing/store";
+import { matcherOf, searchScanMax } from "../../search.ts";
+import type { BallotBox } from "../votes/ballot-box.ts";
 import { groupOf, versionKey } from "./proposal-collections.ts";
 import type { ProposalsDeps } from "./proposal-deps.ts";
 import { isPublic, maySee, type InCommunity, type OfProposal, type Present, type ProposalDesk } from "./proposal-desk.ts";
@@ -25,13 +27,15 @@ import { publicSummaryOf, publicViewOf, summaryOf, versionSummaryOf, viewOf } fr
 interface ListInput extends InCommunity {
   readonly state?: ProposalState | undefined;
   readonly mine: "true" | "false";
+  /** Words of title and topic. */
+  readonly q?: string | undefined;
   readonly after?: string | undefined;
   readonly limit: number;
 }
 
 export interface Reading {
   /** Newest first. @throws {community.not_found} {auth.forbidden} {module.disabled} */
-  list(caller: Caller, input: ListInput): Promise<{ proposals: ProposalSummary[]; next?: string }>;
+  list(caller: Caller, input: ListInput): Promise<{ proposals: ListedProposal[]; next?: string }>;
   /** @throws {proposal.not_found} */
   get(caller: Caller, input: OfProposal): Promise<Proposal>;
   versions(
@@ -51,6 +55,8 @@ export interface ProposalsForExtensions {
 
 /** How many records one page may look at. */
 const scanMax = 500;
+/** Records that a search reads at a time. */
+const readAtOnce = 200;
 
 interface Found {
   readonly rows: ProposalRow[];
@@ -83,12 +89,22 @@ function createScan({ collections }: ProposalDesk) {
   return async function scan(
     prefix: readonly [string, ...string[]],
     source: "rows" | "groups" | "authors",
-    { after, limit, fits }: { readonly after: string | undefined; readonly limit: number; readonly fits: (row: ProposalRow) => boolean },
+    {
+      after,
+      limit,
+      fits,
+      lookAt = scanMax,
+    }: {
+      readonly after: string | undefined;
+      readonly limit: number;
+      readonly fits: (row: ProposalRow) => boolean;
+      readonly lookAt?: number;
+    },
   ): Promise<Found> {
     const rows: ProposalRow[] = [];
     let [cursor, seen] = [after, 0];
-    while (seen < scanMax) {
-      const { entries, isLast } = await page(prefix, source, cursor, limit);
+    while (seen < lookAt) {
+      const { entries, isLast } = await page(prefix, source, cursor, lookAt === scanMax ? limit : readAtOnce);
       for (const [i, { id, row }] of entries.entries()) {
         cursor = id;
         seen += 1;
@@ -102,7 +118,7 @@ function createScan({ collections }: ProposalDesk) {
   };
 }
 
-export function createReading(desk: ProposalDesk): Reading {
+export function createReading(desk: ProposalDesk, ballots: Pick<BallotBox, "hasCast">): Reading {
   const scan = createScan(desk);
 
   function sourceOf({ id, caller, manages }: Present, { state, mine }: ListInput) {
@@ -116,9 +132,20 @@ export function createReading(desk: ProposalDesk): Reading {
     async list(caller, input) {
       const present = await desk.enter(caller, input.community);
       const { prefix, source } = sourceOf(present, input);
-      const fits = (row: ProposalRow): boolean => maySee(present, row) && (input.state === undefined || row.state === input.state);
-      const { rows, next } = await scan(prefix, source, { after: input.after, limit: input.limit, fits });
-      return { proposals: rows.map(summaryOf), ...(next === undefined ? {} : { next }) };
+      const isWanted = matcherOf(input.q);
+      const fits = (row: ProposalRow): boolean =>
+        maySee(present, row) &&
+        (input.state === undefined || row.state === input.state) &&
+        (isWanted === undefined || isWanted([row.title, row.topic]));
+      const lookAt = isWanted === undefined ? scanMax : searchScanMax;
+      const { rows, next } = await scan(prefix, source, { after: input.after, limit: input.limit, fits, lookAt });
+      const proposals = await Promise.all(
+        rows.map(async (row) => ({
+          ...summaryOf(row),
+          ...(row.state === "voting" ? { voted: await ballots.hasCast(row, caller.endpoint) } : {}),
+        })),
+      );
+      return { proposals, ...(next === undefined ? {} : { next }) };
     },
     async get(caller, { community, proposal }) {
       return viewOf((await desk.find(await desk.enter(caller, community), proposal)).value);

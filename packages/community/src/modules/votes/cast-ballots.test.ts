@@ -52,6 +52,26 @@ describe("an open ballot", () => {
     });
   });
 
+  it("is marked in the list of its voter, while it lasts and for nobody else", async () => {
+    const world = await openVoteWorld();
+    const [bob, cid] = await people(world, "bob", "cid");
+    const vote = await world.running();
+    const marks = async () => {
+      const input = { community: world.garden, state: "voting", mine: "false", limit: 10 } as const;
+      const lists = await Promise.all([bob, cid].map((who) => world.plane.proposals.list(who, input)));
+      return lists.map(({ proposals }) => proposals.find(({ id }) => id === vote)?.voted);
+    };
+    expect(await marks()).toEqual([false, false]);
+    await world.cast(bob, vote, yes);
+    expect(await marks()).toEqual([true, false]);
+    await world.plane.votes.casting.withdraw(bob, of(world, vote));
+    expect(await marks()).toEqual([false, false]);
+    await world.cast(bob, vote, yes);
+    await world.close();
+    const over = await world.plane.proposals.list(bob, { community: world.garden, mine: "false", limit: 10 });
+    expect(over.proposals.find(({ id }) => id === vote)).not.toHaveProperty("voted");
+  });
+
   it("is told in the log without what it says", async () => {
     const world = await openVoteWorld();
     const vote = await world.running();

@@ -70,6 +70,10 @@ export function createBallotBox(context: VoteContext): BallotBox {
       const key = await rows.keys.get([community, id]);
       if (key === undefined || key.value.trustee !== rule.trustee) throw new AppError("vote.no_trustee_key");
     },
+    async hasCast({ community, id }, voter) {
+      const [open, sealed] = await Promise.all([rows.ballots.get([community, id, voter]), rows.sealed.get([community, id, voter])]);
+      return open !== undefined || sealed !== undefined;
+    },
     async count(proposal) {
       const open = await readOpenBallots(context, proposal);
       const { checks, ...snapshot } = await takeSnapshot(context, proposal, { voted: open.map(({ voter }) => voter), silent: new Set() });

@@ -24,6 +24,7 @@ function watched(store: Store): { readonly store: Store; dump(): Promise<string[
   const { collection } = store;
   const wrapped: Store = {
     ...{ kind: store.kind, batch: (...args) => store.batch(...args), revision: () => store.revision() },
+    ...{ follow: (...args) => store.follow(...args), reach: (revision) => store.reach(revision) },
     ...{ schemaVersion: () => store.schemaVersion(), close: () => store.close() },
     collection: (def) => {
       names.set(def.name, def);
