@@ -1,27 +1,31 @@
 /** The files of deploy/ against the command line, the settings and the metrics of this version: a name that changed must not stay in them. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { runProgram, type CliHost } from "@althing/cli";
 import { resolveConfig, settings } from "@althing/contract";
-import { repositoryRoot } from "@althing/testkit";
+import { repositoryRoot, tempDir } from "@althing/testkit";
 import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 
 const file = (name: string) => readFileSync(join(repositoryRoot, "deploy", name), "utf8");
 const main = "/opt/althing/packages/cli/src/main.ts";
 
-async function help(words: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
+/** @returns the exit code, and what was printed on both streams */
+async function run(words: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
   let text = "";
+  const write = (piece: string) => (text += piece);
   const host: CliHost = {
-    ...{ terminal: undefined, stdin: Readable.from([]), env: {}, cwd: "/", now: () => 0 },
-    stdout: { write: (piece) => (text += piece) },
-    stderr: { write: () => true },
+    ...{ terminal: undefined, stdin: Readable.from([]), env: {}, cwd: "/", now: () => Date.now() },
+    ...{ stdout: { write }, stderr: { write } },
     onInterrupt: () => () => undefined,
     takeSignals: () => undefined,
   };
-  return { code: await runProgram(host, [...words, "--help"]), text };
+  return { code: await runProgram(host, words), text };
 }
+
+const help = (words: readonly string[]) => run([...words, "--help"]);
 
 /** The command is there and takes these flags. */
 async function expectCommand(args: readonly string[]): Promise<void> {
@@ -180,8 +184,9 @@ test("alerts ask for metrics that the hub has", () => {
   expect(file("alerts.yaml").match(/- alert:/g)).toHaveLength(file("alerts.yaml").match(/summary:/g)?.length ?? 0);
 });
 
-test("the guide and the README of deploy/ name commands that exist", async () => {
-  const text = `${readFileSync(join(repositoryRoot, "docs/guides/operator.md"), "utf8")}\n${file("README.md")}`;
+test("the guides and the README of deploy/ name commands that exist", async () => {
+  const guides = ["operator", "cluster"].map((name) => readFileSync(join(repositoryRoot, `docs/guides/${name}.md`), "utf8"));
+  const text = [...guides, file("README.md")].join("\n");
   const lines = new Set([...text.matchAll(/\.\/althing ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)/g)].map(([, words = ""]) => words));
   expect(lines.size).toBeGreaterThan(10);
   for (const line of lines) {
@@ -193,6 +198,51 @@ test("the guide and the README of deploy/ name commands that exist", async () =>
     if (second !== undefined && /^Commands:/m.test(shown) && first !== "backup")
       expect(shown, line).toMatch(new RegExp(`^ {2}${second}\\b`, "m"));
   }
+});
+
+describe("a cluster", () => {
+  const guide = readFileSync(join(repositoryRoot, "docs/guides/cluster.md"), "utf8");
+
+  test("every command of the guide exists with its flags", async () => {
+    const lines = [...guide.matchAll(/\.\/althing ((?:cluster [a-z]+|check|up|bootstrap)\b[^`\n#;]*)/g)].map(([, line = ""]) =>
+      line.trim(),
+    );
+    expect(lines.filter((line) => line.startsWith("cluster")).length).toBeGreaterThan(8);
+    for (const line of lines) {
+      const words = line.split(/\s+/);
+      const flags = words.filter((word) => word.startsWith("-"));
+      const { code, text } = await help(words.slice(0, line.startsWith("cluster") ? 2 : 1));
+      expect(code, line).toBe(0);
+      for (const flag of flags) expect(text, line).toMatch(new RegExp(`${flag}[ ,]`));
+    }
+  });
+
+  test("the template's nodes get units with known sections, and ports that the guide names", async () => {
+    await using dir = await tempDir();
+    const nodes = file("nodes.toml")
+      .replace("CHANGE-ME", "garden")
+      .replaceAll("192.0.2.", "10.20.0.")
+      .replaceAll("example.org", "althing.test");
+    await writeFile(join(dir.path, "nodes.toml"), nodes);
+    const { code } = await run(["cluster", "init", join(dir.path, "nodes.toml"), "-o", join(dir.path, "out")]);
+    expect(code).toBe(0);
+    for (const name of ["n1", "n2", "n3"]) {
+      const unit = readFileSync(join(dir.path, "out", name, "althing.service"), "utf8");
+      expect(unit).toBe(file("althing.service"));
+      const { ports } = resolveConfig({
+        flags: {},
+        env: {},
+        file: parse(readFileSync(join(dir.path, "out", name, "althing.toml"), "utf8")),
+      }).config;
+      for (const port of Object.values(ports)) expect(guide).toContain(String(port));
+    }
+  });
+
+  test("the template is refused until it is filled in", async () => {
+    const { code, text } = await run(["cluster", "init", join(repositoryRoot, "deploy/nodes.toml"), "-o", "/nowhere/at/all"]);
+    expect(code).toBe(1);
+    expect(text).toContain("still the placeholder CHANGE-ME");
+  });
 });
 
 test("the README names every file", () => {

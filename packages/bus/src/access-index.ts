@@ -2,7 +2,7 @@
  * Sessions and memberships in memory, from which the access list is written.
  *
  * Invariant: it holds exactly what the store holds for this node's purpose; each change is applied after its batch was acknowledged, with
- * the batch's revision, in the order of the keys' locks. While it is read anew from the store, changes are kept and applied again on
+ * the batch's revision, in the order of the keys' locks, or, where several hubs write, in the order in which the store has them. While it is read anew from the store, changes are kept and applied again on
  * top: they say what is, not what to add, so repeating them does no harm. Expired sessions are left out when the list is written,
  * whether or not they were swept.
  */
@@ -57,7 +57,12 @@ interface Tables {
 }
 
 export interface AccessIndex {
+  /** What this hub wrote, or knows beside the store (revision 0). */
   apply(revision: number, changes: readonly AccessChange[]): void;
+  /** Where the state is shared: what came in the store's own order. */
+  applyAt(revision: number, changes: readonly AccessChange[]): void;
+  /** Grows with each change. */
+  version(): number;
   /** Replaces everything by what `read` applies; changes that come meanwhile are kept. */
   rebuild(read: (apply: (changes: readonly AccessChange[]) => void) => Promise<number>): Promise<void>;
   /** Store revision that the index includes. */
@@ -67,6 +72,9 @@ export interface AccessIndex {
   /** Inboxes of the open sessions of these people. */
   inboxes(endpoints: Iterable<EndpointId>, nowMs: number): string[];
   membersOf(room: RoomId): readonly EndpointId[];
+  isIn(room: RoomId, endpoint: EndpointId): boolean;
+  /** `null`: the instance's; `undefined`: no such room. */
+  communityOf(room: RoomId): CommunityId | null | undefined;
   /** The room that has this input subject. */
   roomOf(input: string): RoomId | undefined;
   rooms(): readonly RoomId[];
@@ -194,17 +202,31 @@ function permissionsOf(tables: Tables, endpoint: EndpointId, nowMs: number): { p
 
 const isOpen = (session: SessionRow, nowMs: number) => Date.parse(session.expiresAt) > nowMs;
 
-export function createAccessIndex(subjectsOf: (room: RoomId) => RoomSubjects): AccessIndex {
+/**
+ * @param shared where several hubs write: this hub's own writes are only noted (`onOwn`), and come back with everybody's in the store's order
+ */
+export function createAccessIndex(
+  subjectsOf: (room: RoomId) => RoomSubjects,
+  shared?: { readonly onOwn: (revision: number) => void },
+): AccessIndex {
   let tables = emptyTables();
   let revision = 0;
+  let version = 0;
   /** Changes that came while a rebuild was reading. */
   let meanwhile: AccessChange[] | undefined;
+  const applyAt = (at: number, changes: readonly AccessChange[]) => {
+    for (const change of changes) applyOne(tables, subjectsOf, change);
+    meanwhile?.push(...changes);
+    revision = Math.max(revision, at);
+    version++;
+  };
   return {
     apply(at, changes) {
-      for (const change of changes) applyOne(tables, subjectsOf, change);
-      meanwhile?.push(...changes);
-      revision = Math.max(revision, at);
+      if (shared === undefined || at === 0) applyAt(at, changes);
+      else shared.onOwn(at);
     },
+    applyAt,
+    version: () => version,
     async rebuild(read) {
       const kept: AccessChange[] = [];
       meanwhile = kept;
@@ -217,6 +239,7 @@ export function createAccessIndex(subjectsOf: (room: RoomId) => RoomSubjects): A
         for (const change of kept) applyOne(fresh, subjectsOf, change);
         tables = fresh;
         revision = Math.max(revision, at);
+        version++;
       } finally {
         meanwhile = undefined;
       }
@@ -243,6 +266,11 @@ export function createAccessIndex(subjectsOf: (room: RoomId) => RoomSubjects): A
     roomOf: (input) => tables.inputs.get(input),
     rooms: () => [...tables.rooms.keys()],
     everybody: () => [...tables.sessions.keys()],
+    isIn: (room, endpoint) => tables.members.get(room)?.has(endpoint) === true,
+    communityOf(room) {
+      const entry = tables.rooms.get(room);
+      return entry === undefined ? undefined : (entry.community ?? null);
+    },
     membersOf: (room) => [...(tables.members.get(room) ?? [])],
     nextMuteEnd() {
       let next: number | undefined;

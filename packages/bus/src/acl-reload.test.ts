@@ -47,7 +47,7 @@ async function openAcl(ground: Ground): Promise<{ acl: Acl; admit: (...keys: Nke
   let entries: string[] = [];
   let revision = 1;
   const acl = createAcl({
-    index: { entries: () => entries, revision: () => revision },
+    index: { entries: () => entries, revision: () => revision, version: () => revision },
     nats: connection,
     aclFile: ground.aclFile,
     hubNkey: hub.publicKey,

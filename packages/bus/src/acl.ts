@@ -7,6 +7,7 @@
  * stays due and is tried again until it is. Behind an interface, because larger instances will answer each connection by callout.
  */
 import { rename, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, hasCode, isAppError } from "@althing/contract";
 import type { AccessIndex } from "./access-index.ts";
 import type { BusConnection } from "./nats-connection.ts";
@@ -25,8 +26,16 @@ export interface Acl {
   request(): Promise<number>;
   /** Like `request`, but a failure is left to the retries: for changes whose refusal helps nobody. */
   settle(): Promise<void>;
+  /** Puts the index in force soon: for what others wrote. */
+  refresh(): void;
   /** The supervisor closed the fence: nothing is known of the server any more, the next request writes and reloads in any case. */
   fenced(): void;
+  /**
+   * Admits nobody but the hub, and holds that whatever is asked for, until `lift`. Resolves when the server has confirmed it; a failure is tried again.
+   */
+  fence(): Promise<void>;
+  /** The next request puts the index in force again. */
+  lift(): void;
   readonly state: "live" | "fenced";
   /** Milliseconds that the last write and reload took, and how many there were. */
   stats(): { readonly lastMs: number; readonly reloads: number; readonly refused: number };
@@ -34,7 +43,11 @@ export interface Acl {
 }
 
 export interface AclOptions {
-  readonly index: Pick<AccessIndex, "entries" | "revision">;
+  readonly index: Pick<AccessIndex, "entries" | "revision" | "version">;
+  /** Where several hubs write: resolves when the index has what this hub wrote before the call. @throws {store.unavailable} */
+  readonly settled?: () => Promise<void>;
+  /** Something was put in force. */
+  readonly onForce?: () => void;
   readonly nats: BusConnection;
   readonly aclFile: string;
   readonly hubNkey: string;
@@ -43,6 +56,7 @@ export interface AclOptions {
 }
 
 const retryMs = 500;
+const fenceRetryMs = 100;
 
 interface Waiter {
   readonly resolve: (revision: number) => void;
@@ -50,13 +64,17 @@ interface Waiter {
 }
 
 export function createAcl(options: AclOptions): Acl {
-  const { index, nats, aclFile, clock, log } = options;
+  const { index, nats, aclFile, clock, log, settled } = options;
   const stats = { lastMs: 0, reloads: 0, refused: 0 };
   let waiting: Waiter[] = [];
   let running: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
   let inForce = 0;
+  /** Of the index, as it is in force. */
+  let versionInForce = -1;
+  /** The fence is held. */
+  let isFenced = false;
   let text = fenceConfig(options.hubNkey);
   let live = false;
   /** Grows when the server may have lost the list: it restarted, or was fenced. */
@@ -67,7 +85,7 @@ export function createAcl(options: AclOptions): Acl {
     if (status.connection !== reloading || status.state === "reconnecting") return;
     generation++;
     live = false;
-    if (status.state === "connected") void settle();
+    if (status.state === "connected") again();
   });
 
   async function write(content: string): Promise<void> {
@@ -77,12 +95,14 @@ export function createAcl(options: AclOptions): Acl {
   }
 
   async function putInForce(): Promise<void> {
+    const fence = isFenced;
     const of = generation;
     const revision = index.revision();
-    const entries = index.entries(clock.now());
+    const version = index.version();
+    const entries = fence ? [] : index.entries(clock.now());
     const next = aclConfig(options.hubNkey, entries);
     if (live && next === text) {
-      inForce = Math.max(inForce, revision);
+      confirmed(revision, version, fence);
       return;
     }
     const started = performance.now();
@@ -102,9 +122,17 @@ export function createAcl(options: AclOptions): Acl {
     // A fence or a restart in between: what was confirmed is no longer what the server has.
     if (of !== generation) throw new AppError("nats.unavailable", { detail: "the server was fenced or restarted meanwhile" });
     live = true;
-    inForce = Math.max(inForce, revision);
     stats.reloads++;
     stats.lastMs = performance.now() - started;
+    confirmed(revision, version, fence);
+  }
+
+  function confirmed(revision: number, version: number, fence: boolean): void {
+    if (fence !== isFenced) throw new AppError("nats.unavailable", { detail: "the fence was closed or lifted meanwhile" });
+    if (fence) return;
+    inForce = Math.max(inForce, revision);
+    versionInForce = version;
+    options.onForce?.();
   }
 
   async function work(): Promise<void> {
@@ -113,22 +141,26 @@ export function createAcl(options: AclOptions): Acl {
       waiting = [];
       try {
         await putInForce();
+        if (isFenced) throw new AppError("nats.unavailable", { detail: "this node is fenced" });
         for (const waiter of served) waiter.resolve(inForce);
       } catch (error) {
         const refused = hasCode(error, "nats.acl_refused");
         if (refused) stats.refused++;
-        log(refused ? "error" : "warn", "acl.failed", { code: isAppError(error) ? error.code : "system.internal", waiting: served.length });
         for (const waiter of served) waiter.reject(error);
+        // Whoever closed the fence tries until it is in force.
+        if (isFenced) continue;
+        log(refused ? "error" : "warn", "acl.failed", { code: isAppError(error) ? error.code : "system.internal", waiting: served.length });
         retry ??= setTimeout(() => {
           retry = undefined;
-          void settle();
+          again();
         }, retryMs).unref();
       }
     }
     running = undefined;
   }
 
-  function request(): Promise<number> {
+  /** Of the index as it is now; the fence waits for nothing else. */
+  function enqueue(): Promise<number> {
     if (closed) return Promise.reject(new AppError("system.stopping"));
     return new Promise((resolve, reject) => {
       waiting.push({ resolve, reject });
@@ -136,20 +168,40 @@ export function createAcl(options: AclOptions): Acl {
     });
   }
 
+  async function request(): Promise<number> {
+    if (settled !== undefined) await settled();
+    return enqueue();
+  }
+
   async function settle(): Promise<void> {
     await request().catch(() => undefined);
   }
 
+  const again = () => void enqueue().catch(() => undefined);
+
   return {
-    revision: () => inForce,
+    // Whatever was written since concerns nobody's rights.
+    revision: () => (live && !isFenced && versionInForce === index.version() ? Math.max(inForce, index.revision()) : inForce),
     request,
     settle,
+    refresh: again,
     fenced() {
       generation++;
       live = false;
     },
+    async fence() {
+      isFenced = true;
+      while (isFenced && !closed) {
+        await enqueue().catch(() => undefined);
+        if (live && text === fenceConfig(options.hubNkey)) return;
+        await sleep(fenceRetryMs);
+      }
+    },
+    lift() {
+      isFenced = false;
+    },
     get state() {
-      return live ? "live" : "fenced";
+      return live && !isFenced ? "live" : "fenced";
     },
     stats: () => ({ ...stats }),
     async close() {

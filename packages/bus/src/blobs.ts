@@ -3,10 +3,12 @@
  *
  * Invariant: one row an owner and hash; it counts once against its owner however many rooms it is in; an object goes when its last row goes, so
  * equal ciphertext of two people survives the deletion of either. Before bytes are written, and in the batch that deletes a last row, a
- * record of doubt is left: at the next start (or at once) an object without rows is removed. The bytes' digest was signed by the
- * sender; the object store compares it at the end.
+ * record of doubt is left: at the next start (or at once) an object without rows is removed. A row is written only over the doubt that its own bytes
+ * were stored under, and an object is removed only by whoever said so in the doubt, so hubs that store and remove the same one at a time never leave
+ * a row without its object. The bytes' digest was signed by the sender; the object store compares it at the end.
  */
-import { AppError, type BlobHash, type EndpointId, type RoomId } from "@althing/contract";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError, hasCode, type BlobHash, type EndpointId, type RoomId } from "@althing/contract";
 import type { ObjectStore, Store, Write } from "@althing/store";
 import { requireInstance, type Caller } from "./caller.ts";
 import type { Collections } from "./collections.ts";
@@ -44,7 +46,16 @@ export interface BlobsDeps {
   readonly roomForBlob: (caller: Caller, room: string) => Promise<RoomId>;
   /** Is the caller in the room? */
   readonly isReader: (caller: Caller, room: RoomId) => Promise<boolean>;
+  /** Other hubs store blobs too: a doubt may be of one that is just being stored. */
+  readonly shared?: boolean;
 }
+
+/** No upload takes longer; a doubt that is older is nobody's. */
+const uploadMaxMs = 10 * 60_000;
+/** No removal of one object takes longer. */
+const removalMaxMs = 60_000;
+const removalTries = 50;
+const removalWaitMs = 100;
 
 /** Counts bytes on their way and stops at the first too many. */
 async function* capped(
@@ -68,14 +79,57 @@ export function createBlobs(deps: BlobsDeps): Blobs {
     return { bytes: record?.value.bytes ?? 0, revision: record?.revision ?? 0 };
   };
 
-  /** Under the hash's lock: removes the object if nobody keeps it, and the doubt. */
-  async function settle(hash: BlobHash): Promise<void> {
-    if ((await countUpTo(collections.blobs, [hash], 1)) === 0) await objects.delete(hash);
-    await collections.blobDoubts.delete([hash]);
+  const ageOf = ({ at }: { readonly at: string }) => clock.now() - Date.parse(at);
+
+  /** @returns undefined when somebody else changed the doubt meanwhile: it is theirs now */
+  async function orTheirs<T>(write: Promise<T>): Promise<T | undefined> {
+    try {
+      return await write;
+    } catch (error) {
+      if (hasCode(error, "store.conflict")) return undefined;
+      throw error;
+    }
   }
 
-  async function addRow(caller: Caller, hash: BlobHash, bytes: number, room: RoomId | undefined): Promise<void> {
+  /** Under the hash's lock: removes the object if nobody keeps it, and the doubt. @param own settles this doubt and no other */
+  async function settle(hash: BlobHash, own?: number): Promise<void> {
+    const found = await collections.blobDoubts.get([hash]);
+    if (found === undefined || (own !== undefined && found.revision !== own)) return;
+    let { revision } = found;
+    if ((await countUpTo(collections.blobs, [hash], 1)) === 0) {
+      const mark = { hash, at: isoTime(clock.now()), deleting: true } as const;
+      const marked = await orTheirs(collections.blobDoubts.put([hash], mark, revision));
+      if (marked === undefined) return;
+      revision = marked;
+      // A row that was written before the mark took the doubt with it; after it none can be.
+      await objects.delete(hash);
+    }
+    await orTheirs(collections.blobDoubts.delete([hash], revision));
+  }
+
+  /** Bytes may come to lie there. @returns the doubt's revision, for the row. @throws {store.unavailable} it is being removed all the while */
+  async function doubt(hash: BlobHash): Promise<number> {
+    for (let tries = 0; tries < removalTries; tries++) {
+      const found = await collections.blobDoubts.get([hash]);
+      if (found?.value.deleting === true) {
+        if (ageOf(found.value) > removalMaxMs) await settle(hash, found.revision);
+        else await sleep(removalWaitMs);
+        continue;
+      }
+      const mine = await orTheirs(collections.blobDoubts.put([hash], { hash, at: isoTime(clock.now()) }, found?.revision ?? 0));
+      if (mine !== undefined) return mine;
+    }
+    throw new AppError("store.unavailable", { detail: "the same bytes are being removed" });
+  }
+
+  async function addRow(caller: Caller, hash: BlobHash, bytes: number, room: RoomId | undefined, held: { doubt: number }): Promise<void> {
+    let isFirst = true;
     await retryConflicts("the blob", async () => {
+      if (!isFirst) {
+        held.doubt = await doubt(hash);
+        if (!(await objects.has(hash))) throw new AppError("store.unavailable", { detail: "the same bytes were removed meanwhile" });
+      }
+      isFirst = false;
       const row = await collections.blobs.get([hash, caller.endpoint]);
       const usage = await usageOf(caller.endpoint);
       if (!row && usage.bytes + bytes > limits.blobsPerUserMaxBytes)
@@ -89,7 +143,7 @@ export function createBlobs(deps: BlobsDeps): Blobs {
       };
       const writes: Write[] = [
         collections.blobs.toPut([hash, caller.endpoint], value, row?.revision ?? 0),
-        collections.blobDoubts.toDelete([hash]),
+        collections.blobDoubts.toDelete([hash], held.doubt),
       ];
       if (!row) writes.push(collections.blobUsage.toPut([caller.endpoint], { bytes: usage.bytes + bytes }, usage.revision));
       // The room must still be there, or nobody would ever take the blob out.
@@ -131,12 +185,12 @@ export function createBlobs(deps: BlobsDeps): Blobs {
           if (size > left) throw new AppError("blob.quota", { limit: limits.blobsPerUserMaxBytes });
         };
         const seen = { bytes: 0 };
-        await collections.blobDoubts.put([hash], { hash, at: isoTime(clock.now()) });
+        const held = { doubt: await doubt(hash) };
         try {
           await objects.put(hash, capped(bytes, seen, check));
-          await addRow(caller, hash, seen.bytes, target);
+          await addRow(caller, hash, seen.bytes, target, held);
         } catch (error) {
-          await settle(hash);
+          await settle(hash, held.doubt);
           throw error;
         }
         return { hash, bytes: seen.bytes };
@@ -165,6 +219,8 @@ export function createBlobs(deps: BlobsDeps): Blobs {
 
     async settleDoubts() {
       for await (const record of everyRecord(collections.blobDoubts)) {
+        const leftAfterMs = record.value.deleting === true ? removalMaxMs : uploadMaxMs;
+        if (deps.shared === true && ageOf(record.value) < leftAfterMs) continue;
         await locks.run(`blob/${record.value.hash}`, () => settle(record.value.hash));
       }
     },

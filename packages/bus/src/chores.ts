@@ -21,6 +21,8 @@ export interface Chores {
   runSoon(chore: Chore): Promise<void>;
   /** Runs whatever is due. */
   runAll(): Promise<void>;
+  /** Runs what was due at the last call already: of a hub that died between the act and its effects. */
+  runLeft(): Promise<void>;
   /** Who does them; set once by the composition. */
   assign(runner: ChoreRunner): void;
   close(): Promise<void>;
@@ -38,6 +40,7 @@ export function createChores(deps: { readonly collections: Collections; readonly
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
   const running = new Set<Promise<void>>();
+  let left: ReadonlyMap<string, number> = new Map();
 
   async function run(chore: Chore): Promise<boolean> {
     const key = keyOf(chore);
@@ -81,6 +84,17 @@ export function createChores(deps: { readonly collections: Collections; readonly
       await track(run(chore).then((done) => (done ? undefined : retryLater())));
     },
     runAll,
+    async runLeft() {
+      const due = new Map<string, number>();
+      let failed = false;
+      for await (const { key, value, revision } of everyRecord(collections.chores)) {
+        const name = key.join("/");
+        if (left.get(name) === revision) failed = !(await run(value)) || failed;
+        else due.set(name, revision);
+      }
+      left = due;
+      if (failed) retryLater();
+    },
     assign(next) {
       runner = next;
     },

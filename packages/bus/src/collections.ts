@@ -41,7 +41,7 @@ const admins = {
   name: "admins",
   schema: z.object({ active: z.array(z.object({ endpoint: endpointIdSchema, handle: handleSchema, demo: z.literal(true).optional() })) }),
 };
-/** `invitations/<sha256 of the token>`; `admin-link/current` likewise. */
+/** `invitations/<sha256 of the token>`; `admin-link/current` likewise, in a cluster `admin-link/<node>`. */
 const invitations = { name: "invitations", schema: z.object({ by: signPubSchema, expiresAt: timeSchema }) };
 const adminLink = { name: "admin-link", schema: z.object({ hash, expiresAt: timeSchema }) };
 
@@ -138,8 +138,11 @@ const blobs = { name: "blobs", schema: z.object({ bytes: count, own: z.boolean()
 const roomBlobs = { name: "room-blobs", schema: z.object({}) };
 /** `blob-usage/<owner>` */
 const blobUsage = { name: "blob-usage", schema: z.object({ bytes: count }) };
-/** `blob-doubts/<hash>`: an object that may lie there without a row; looked at again at each start. */
-const blobDoubts = { name: "blob-doubts", schema: z.object({ hash: blobHashSchema, at: timeSchema }) };
+/** `blob-doubts/<hash>`: an object that may lie there without a row; looked at again at each start. `deleting`: by whoever wrote it. */
+const blobDoubts = {
+  name: "blob-doubts",
+  schema: z.object({ hash: blobHashSchema, at: timeSchema, deleting: z.literal(true).optional() }),
+};
 
 export const choreSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("leave-rooms"), endpoint: endpointIdSchema }),

@@ -19,6 +19,8 @@ import type { CommunityRooms, CommunitySlot, Departure } from "./rooms/community
 export interface CommunityAccess {
   /** Reads what the index has to know of a person in a community. Without a face it knows nothing, which is no access. */
   learn(community: CommunityId, endpoint: EndpointId): Promise<void>;
+  /** As `learn`, tried again by itself when it fails. */
+  learnSoon(community: CommunityId, endpoint: EndpointId): Promise<void>;
   /** Restrictions or membership of the person changed: in force on NATS when it resolves. */
   refresh(community: CommunityId, endpoint: EndpointId): Promise<void>;
   /** Gives the face: puts everybody out who is no longer a member, then lets the members in, and goes on watching. */
@@ -41,6 +43,8 @@ export interface CommunityAccessDeps {
   readonly reread: () => Promise<void>;
   /** Takes the person out of the community's rooms. Repeatable. */
   readonly leaveRooms: (community: CommunityId, endpoint: EndpointId) => Promise<void>;
+  /** Other hubs mute people too. */
+  readonly shared?: boolean;
 }
 
 /** What the records say of a person in a community, for the index. */
@@ -58,7 +62,7 @@ export function createCommunityAccess(deps: CommunityAccessDeps): CommunityAcces
   const ended = new AbortController();
   /** People of whom the index may say too much, because the records could not be read. */
   const unread = new Map<string, Departure>();
-  let following: Promise<void> | undefined;
+  let following: Promise<unknown> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   const learn = (community: CommunityId, endpoint: EndpointId) =>
@@ -95,6 +99,10 @@ export function createCommunityAccess(deps: CommunityAccessDeps): CommunityAcces
     unread.set(key, { community, endpoint });
     await learn(community, endpoint);
     unread.delete(key);
+  }
+
+  async function learnSoon(community: CommunityId, endpoint: EndpointId): Promise<void> {
+    await learnOrKeep(community, endpoint).catch(() => log("warn", "standing.unread", { community }));
   }
 
   async function sweep(): Promise<void> {
@@ -162,15 +170,40 @@ export function createCommunityAccess(deps: CommunityAccessDeps): CommunityAcces
     }
   }
 
+  /** Mutes that other hubs give and take back; who wrote one tells those concerned. */
+  async function followMutes(first: AsyncIterable<Departure>): Promise<void> {
+    let changes: AsyncIterable<Departure> | undefined = first;
+    while (!ended.signal.aborted) {
+      try {
+        if (changes === undefined) {
+          changes = communities.muteChanges(ended.signal);
+          await deps.reread();
+          await acl.settle();
+        }
+        for await (const { community, endpoint } of changes) {
+          await learnSoon(community, endpoint);
+          wakeAtEnd();
+          acl.refresh();
+        }
+      } catch (error) {
+        log("warn", "mutes.failed", { code: isAppError(error) ? error.code : "system.internal" });
+      }
+      changes = undefined;
+      await pause(retryMs, ended.signal);
+    }
+  }
+
   return {
     learn,
+    learnSoon,
     refresh,
     sweep,
     async join(face) {
       communities.set(face);
       const departures = communities.departures(ended.signal);
+      const mutes = deps.shared === true ? communities.muteChanges(ended.signal) : undefined;
       await compare();
-      following = follow(departures);
+      following = Promise.all([follow(departures), ...(mutes === undefined ? [] : [followMutes(mutes)])]);
     },
     async close() {
       ended.abort();

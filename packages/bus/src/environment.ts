@@ -38,8 +38,10 @@ export type BusLimits = {
 export interface BusConfig {
   /** Name of this node, told to clients. */
   readonly node: string;
-  /** Addresses for NATS clients, told to clients. */
+  /** Addresses for NATS clients, this node's first, told to clients. */
   readonly natsUrls: readonly string[];
+  /** In a cluster: addresses of its hubs, this node's first, told to clients. */
+  readonly hubUrls?: readonly string[];
   /** Path of `acl.conf`. */
   readonly aclFile: string;
   readonly hubNkey: string;
@@ -50,6 +52,8 @@ export interface BusConfig {
   readonly exposed: boolean;
   /** Copies of the rooms' stream (1 on one node). */
   readonly replicas?: number;
+  /** Hubs of other nodes write to the same store. */
+  readonly shared?: boolean;
   readonly limits?: Partial<BusLimits>;
 }
 

@@ -75,7 +75,9 @@ export function createEventStream(nats: NatsConnection, { replicas = 1 }: { read
   async function nameOf(): Promise<string> {
     const { streams: api } = await managed();
     try {
-      return (await api.info(streams.events)).created;
+      const found = await api.info(streams.events);
+      if (found.config.num_replicas < replicas) await api.update(streams.events, { ...found.config, num_replicas: replicas });
+      return found.created;
     } catch (error) {
       if (!isApiError(error, codes.streamMissing)) throw error;
       return (await api.add(configOf(replicas))).created;

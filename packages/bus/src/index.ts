@@ -1,12 +1,13 @@
 /** Public face of the bus: users, sessions, rooms and blobs behind the hub's routes, and nats-server kept in line with them. */
 export type { Acl } from "./acl.ts";
 export type { BlobPut, Blobs } from "./blobs.ts";
-export { createBus, type Bus, type BusOptions, type BusStats } from "./bus.ts";
+export { createBus, type Bus, type BusOptions, type BusPeers, type BusStats } from "./bus.ts";
 export { requireInstance, type Caller } from "./caller.ts";
 export { openCollections } from "./collections.ts";
 export { createEventStream, type EventStream } from "./event-stream.ts";
 export type { BusConfig, BusLimits, BusLog, Clock } from "./environment.ts";
 export {
+  jetStreamCipher,
   aclConfig,
   aclEntry,
   aclPermissions,
@@ -14,6 +15,7 @@ export {
   headerRoomBytes,
   maxPayloadBytes,
   natsConfig,
+  type NatsClusterInput,
   type NatsConfigInput,
 } from "./nats-config.ts";
 export {
@@ -35,6 +37,7 @@ export type { Rooms } from "./rooms/rooms.ts";
 export type { CommunityRooms, Departure, RoomAct, RoomTold } from "./rooms/community-rooms.ts";
 export type { ChangeOptions } from "./rooms/change-room.ts";
 export type { Input, Output } from "./route-input.ts";
+export { fewestReplicas } from "./stream-replicas.ts";
 export type { Sessions } from "./sessions.ts";
 export { loadStream, savedStreamSchema, saveStream, type SavedStream, type StreamCopy } from "./stream-copy.ts";
 export type { Users } from "./users.ts";

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { findNatsServer, tempDir } from "@althing/testkit";
 import { describe, expect, it } from "vitest";
-import { aclConfig, aclEntry, aclPermissions, fenceConfig, natsConfig, type NatsConfigInput } from "./nats-config.ts";
+import {
+  aclConfig,
+  aclEntry,
+  aclPermissions,
+  fenceConfig,
+  natsConfig,
+  type NatsClusterInput,
+  type NatsConfigInput,
+} from "./nats-config.ts";
 import { checkNatsVersion } from "./nats-connection.ts";
 import { nkeyBytes, nkeyOfSeed, newNkey } from "./nkey.ts";
 
@@ -27,6 +35,14 @@ function inputFor(dir: string, more: Partial<NatsConfigInput> = {}): NatsConfigI
     ...more,
   };
 }
+
+const cluster: NatsClusterInput = {
+  name: "althing",
+  host: "10.0.0.2",
+  port: 6250,
+  routes: ["n1.example.org:6250", "[::1]:6250"],
+  tls: { certFile: "/d/route.pem", keyFile: "/d/route.key", caFile: "/d/route-ca.pem" },
+};
 
 async function judge(dir: string, config: string, acl: string): Promise<string> {
   await mkdir(dir, { recursive: true });
@@ -95,6 +111,45 @@ describe("generation", () => {
       expect(() => aclEntry(newNkey().publicKey, inbox, none), inbox).toThrow(TypeError);
     }
     expect(() => aclEntry("UABC", `_INBOX.${"b".repeat(32)}.>`, none)).toThrow(TypeError);
+  });
+});
+
+describe("a cluster", () => {
+  it("is one section, word for word; a node alone has none", () => {
+    const section = `cluster {
+  name: "althing"
+  host: "10.0.0.2"
+  port: 6250
+  no_advertise: true
+  pool_size: -1
+  routes: [ "tls://n1.example.org:6250", "tls://[::1]:6250" ]
+  tls { cert_file: "/d/route.pem", key_file: "/d/route.key", ca_file: "/d/route-ca.pem", verify: true, min_version: "1.3", timeout: 5 }
+}
+`;
+    const alone = natsConfig(inputFor("/d"));
+    const joined = natsConfig(inputFor("/d", { cluster }));
+    expect(joined.replace(section, "")).toBe(alone);
+    expect(joined).not.toBe(alone);
+    expect(alone).not.toContain("cluster");
+  });
+
+  it("takes nothing that is not of its grammar", () => {
+    const refused: Partial<NatsClusterInput>[] = [
+      { name: 'a" b' },
+      { name: "" },
+      { host: "0.0.0.0\nauthorization {}" },
+      { host: "n1.example.org" },
+      { port: 0 },
+      { routes: ['n1:6250" ] tls { verify: false } #'] },
+      { routes: ["user:password@n1:6250"] },
+      { routes: ["n1"] },
+      { routes: ["fd00::1:6250"] },
+      { tls: { ...cluster.tls, certFile: "relative.pem" } },
+      { tls: { ...cluster.tls, keyFile: "/d\n}" } },
+      { tls: { ...cluster.tls, caFile: "" } },
+    ];
+    for (const more of refused)
+      expect(() => natsConfig(inputFor("/d", { cluster: { ...cluster, ...more } })), JSON.stringify(more)).toThrow(TypeError);
   });
 });
 

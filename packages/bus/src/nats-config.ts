@@ -6,7 +6,7 @@
  * the default flushes every two minutes and loses acknowledged messages on power failure. Nothing here turns on tracing: a trace
  * would write payloads into the log. See docs/architecture/nats-access.md.
  */
-import { limits } from "@althing/contract";
+import { atRestKeyVariable, limits } from "@althing/contract";
 
 /** Room for message headers beside the largest frame. */
 export const headerRoomBytes = 8 * 1024;
@@ -33,10 +33,27 @@ export interface NatsConfigInput {
   /** Debug lines of the server (`--nats-debug`); they hold no payloads. */
   readonly debug: boolean;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Absent on a node that is alone. */
+  readonly cluster?: NatsClusterInput;
+  /** JetStream's files are encrypted with what the environment of the server names. */
+  readonly encryptsAtRest?: boolean;
   /** A store in JetStream writes values larger than a frame. */
   readonly maxPayloadBytes?: number;
   /** One line of comment on top. */
   readonly comment?: string;
+}
+
+/** How this node's server meets those of the other nodes. */
+export interface NatsClusterInput {
+  /** The same on all nodes; 1–64 of a–z A–Z 0–9 - _ */
+  readonly name: string;
+  /** Address that the route listener is bound to: an IP literal or `localhost`. */
+  readonly host: string;
+  readonly port: number;
+  /** `HOST:PORT` of the other nodes. */
+  readonly routes: readonly string[];
+  /** Both sides show a certificate of this authority; there are no routes without. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
 }
 
 function checked(what: string, value: string, grammar: RegExp): string {
@@ -52,6 +69,7 @@ function checkedNumber(what: string, value: number, max: number): number {
 const nkeyGrammar = /^U[A-Z2-7]{55}$/;
 const nameGrammar = /^[A-Za-z0-9_-]{1,64}$/;
 const hostGrammar = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F:.]{2,45}\]?)$/;
+const routeGrammar = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]):\d{1,5}$/;
 const includeGrammar = /^(?:\.\/)?[A-Za-z0-9._-]{1,64}$/;
 const roomSubjectGrammar = /^[rs]\.\d{1,3}\.[A-Za-z0-9_-]{22}$/;
 const inboxGrammar = /^_INBOX\.[A-Za-z0-9_-]{16,64}\.>$/;
@@ -97,8 +115,33 @@ function websocketSection(input: NatsConfigInput): string[] {
   ];
 }
 
+/** Inside of `jetstream { … }`. */
+export const jetStreamCipher = `cipher: chachapoly, key: $${atRestKeyVariable}`;
+
 function jetstreamSection(input: NatsConfigInput): string[] {
-  return [`jetstream { store_dir: ${quotedPath("store folder", input.storeDir)}, sync_interval: always }`];
+  const cipher = input.encryptsAtRest === true ? `, ${jetStreamCipher}` : "";
+  return [`jetstream { store_dir: ${quotedPath("store folder", input.storeDir)}, sync_interval: always${cipher} }`];
+}
+
+/**
+ * `no_advertise`: nobody is told addresses that are not in every node's list. `pool_size: -1`: one connection between two nodes, so that what
+ * one session sends is heard in its order. Routes are tried for ever and in any order of starting.
+ */
+function clusterSection({ cluster }: NatsConfigInput): string[] {
+  if (cluster === undefined) return [];
+  const { tls } = cluster;
+  const routes = cluster.routes.map((route) => `"tls://${checked("route", route, routeGrammar)}"`);
+  return [
+    "cluster {",
+    `  name: "${checked("cluster name", cluster.name, nameGrammar)}"`,
+    `  host: "${checked("routes host", cluster.host, hostGrammar).replace(/^\[|\]$/g, "")}"`,
+    `  port: ${checkedNumber("routes port", cluster.port, 65_535)}`,
+    "  no_advertise: true",
+    "  pool_size: -1",
+    `  routes: [ ${routes.join(", ")} ]`,
+    `  tls { cert_file: ${quotedPath("route certificate", tls.certFile)}, key_file: ${quotedPath("route key", tls.keyFile)}, ca_file: ${quotedPath("route authority", tls.caFile)}, verify: true, min_version: "1.3", timeout: 5 }`,
+    "}",
+  ];
 }
 
 function accountsSection(input: NatsConfigInput): string[] {
@@ -112,13 +155,13 @@ function accountsSection(input: NatsConfigInput): string[] {
 }
 
 /**
- * `nats.conf` of one node. Sections are functions of the input: a cluster is one more (its block has `no_advertise` and `pool_size: -1`).
+ * `nats.conf` of one node. Sections are functions of the input.
  * Throws a TypeError for a value outside its grammar; nothing is escaped that should not be there.
  */
 export function natsConfig(input: NatsConfigInput): string {
-  const sections = [listenSection(input), websocketSection(input), jetstreamSection(input), accountsSection(input)];
+  const sections = [listenSection(input), websocketSection(input), jetstreamSection(input), clusterSection(input), accountsSection(input)];
   const comment = checked("comment", input.comment ?? "Written by Althing at each start; changes are lost.", /^[ -~]{1,200}$/);
-  return `# ${comment}\n${sections.map((lines) => lines.join("\n")).join("\n")}\n`;
+  return `# ${comment}\n${sections.flat().join("\n")}\n`;
 }
 
 /** Permissions of one person, to be put into the entry of each of its sessions. Checked here, so that it may be kept and reused. */

@@ -43,9 +43,10 @@ export interface NewcomersDeps {
   readonly limits: BusLimits;
   /** As in `BusOptions`. */
   readonly onDecided?: ((answer: unknown) => void) | undefined;
+  /** Where each node shows a link of its own: this one's name. */
+  readonly linkOf?: string | undefined;
 }
 
-const linkKey = ["current"] as const;
 const newToken = () => randomBytes(32).toString("base64url");
 const hashOf = (token: string) => createHash("sha256").update(token).digest("base64url");
 
@@ -74,9 +75,10 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
 
   async function useAdminLink(token: string): Promise<Write[]> {
     const check = await noAdmin();
-    const record = await collections.adminLink.get(linkKey);
-    if (!record || record.value.hash !== hashOf(token) || expired(record.value.expiresAt)) throw new AppError("claim.invalid");
-    return [check, collections.adminLink.toDelete(linkKey, record.revision)];
+    for await (const { key, value, revision } of everyRecord(collections.adminLink)) {
+      if (value.hash === hashOf(token) && !expired(value.expiresAt)) return [check, collections.adminLink.toDelete(key, revision)];
+    }
+    throw new AppError("claim.invalid");
   }
 
   return {
@@ -99,7 +101,7 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
       await noAdmin();
       const token = newToken();
       const expiresAt = isoTime(clock.now() + limits.adminLinkTtlSeconds * 1_000);
-      await store.batch([collections.adminLink.toPut(linkKey, { hash: hashOf(token), expiresAt })]);
+      await store.batch([collections.adminLink.toPut([deps.linkOf ?? "current"], { hash: hashOf(token), expiresAt })]);
       return { token, expiresAt };
     },
 

@@ -27,6 +27,8 @@ export interface RoomStream {
   read(input: string, query: { fromSeq: number; limit: number; maxBytes: number }): Promise<{ frames: StoredFrame[]; pending: number }>;
   /** Sequence of the room's last message at or before `seq`; 0 for none. @throws {nats.unavailable} */
   lastUpTo(input: string, seq: number): Promise<number>;
+  /** Sequence of the room's newest message, as the stream's leader has it; 0 for none. @throws {nats.unavailable} */
+  newest(input: string): Promise<number>;
   /** Sequence of the stream's last message, whatever the room. @throws {nats.unavailable} */
   lastSeq(): Promise<number>;
   /** Removes all messages of one room. @throws {nats.unavailable} */
@@ -85,8 +87,9 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
   const config = streamConfig(options.replicas, options.messagesPerRoomMax);
   await unavailable("the rooms' stream", async () => {
     try {
-      await manager.streams.info(streams.rooms);
-      await manager.streams.update(streams.rooms, config);
+      const { config: found } = await manager.streams.info(streams.rooms);
+      // Its copies are raised in place and never lowered by a start.
+      await manager.streams.update(streams.rooms, { ...config, num_replicas: Math.max(found.num_replicas, config.num_replicas) });
     } catch (error) {
       if (!(error instanceof JetStreamApiError) || error.code !== 10_059) throw error;
       if (!options.mayCreate)
@@ -95,22 +98,44 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
     }
   });
   const ask = (request: object) => unavailable("history", () => directGet(nats, request));
+  const isReplicated = options.replicas > 1;
+  const newest = (input: string) =>
+    unavailable("history", async () => (await manager.streams.getMessage(streams.rooms, { last_by_subj: input }))?.seq ?? 0);
+
+  async function readOnce(input: string, { fromSeq, limit, maxBytes }: { fromSeq: number; limit: number; maxBytes: number }) {
+    const found = await ask({ seq: Math.max(1, fromSeq), batch: limit, max_bytes: maxBytes, next_by_subj: input });
+    return { frames: found.map(toFrame), pending: serverNumber(found.at(-1) ?? {}, "Nats-Num-Pending") ?? 0 };
+  }
+
   return {
-    async read(input, { fromSeq, limit, maxBytes }) {
-      const found = await ask({ seq: Math.max(1, fromSeq), batch: limit, max_bytes: maxBytes, next_by_subj: input });
-      return { frames: found.map(toFrame), pending: serverNumber(found.at(-1) ?? {}, "Nats-Num-Pending") ?? 0 };
+    /** Any server that keeps the stream may answer, and one may be behind: what looks like the end is compared with what the leader has. */
+    async read(input, query) {
+      if (!isReplicated) return readOnce(input, query);
+      const leaders = await newest(input);
+      for (let attempt = 1; ; attempt++) {
+        const page = await readOnce(input, query);
+        const isWhole = page.pending > 0 || page.frames.length >= query.limit || leaders < query.fromSeq;
+        if (isWhole || (page.frames.at(-1)?.seq ?? 0) >= leaders) return page;
+        if (attempt === lagTries) throw new AppError("nats.unavailable", { detail: "history: a copy is behind" });
+        await sleep(lagWaitMs);
+      }
     },
     async lastUpTo(input, seq) {
       if (seq < 1) return 0;
       const found = await ask({ multi_last: [input], up_to_seq: seq });
       return found[0] ? toFrame(found[0]).seq : 0;
     },
+    newest,
     lastSeq: () => unavailable("the rooms' stream", async () => (await manager.streams.info(streams.rooms)).state.last_seq),
     async purge(input) {
       await unavailable("the rooms' stream", () => manager.streams.purge(streams.rooms, { filter: input }));
     },
   };
 }
+
+/** A copy is a moment behind its leader, or its server has just come back and catches up. */
+const lagTries = 40;
+const lagWaitMs = 25;
 
 /** While nats-server takes in a new access list nobody answers for JetStream, for some milliseconds. */
 const reloadTries = 4;

@@ -44,6 +44,8 @@ export interface RoomUsageDeps {
   readonly roomOf: (input: string) => RoomId | undefined;
   readonly onFull: (room: RoomId) => void;
   readonly flushMs?: number;
+  /** Other hubs count too: one of them writes, and the others see it write. */
+  readonly shared?: boolean;
 }
 
 const nothing: Usage = { bytes: 0, messages: 0, firstSeq: 0, lastSeq: 0 };
@@ -68,6 +70,9 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
   const kept = await readCursor(deps, counted);
   let cursor = kept;
   let written = kept;
+  const unknown: { readonly subject: string; readonly seq: number; readonly bytes: number; readonly looks: number }[] = [];
+  /** Of the record of the position, as it was seen last. */
+  let seen = 0;
 
   const isFull = (room: RoomId) => {
     const usage = counted.get(room) ?? nothing;
@@ -75,14 +80,18 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
   };
 
   function count(message: JsMsg): void {
-    const seq = message.seq;
-    cursor = Math.max(cursor, seq);
-    const room = deps.roomOf(message.subject);
+    cursor = Math.max(cursor, message.seq);
+    countOne(message.subject, message.seq, sizeOf(message));
+  }
+
+  function countOne(subject: string, seq: number, bytes: number): void {
+    const room = deps.roomOf(subject);
+    if (room === undefined && deps.shared === true) unknown.push({ subject, seq, bytes, looks: 0 });
     const before = (room && counted.get(room)) ?? nothing;
     if (room && seq > before.lastSeq) {
       const was = isFull(room);
       counted.set(room, {
-        bytes: before.bytes + sizeOf(message),
+        bytes: before.bytes + bytes,
         messages: before.messages + 1,
         firstSeq: before.firstSeq || seq,
         lastSeq: seq,
@@ -92,7 +101,37 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
     }
   }
 
-  async function flush(): Promise<void> {
+  /** A message may come before this hub knows of the room that another founded; of a room that is gone it is forgotten. */
+  function countUnknown(): void {
+    for (const message of unknown.splice(0)) {
+      if (deps.roomOf(message.subject) !== undefined) countOne(message.subject, message.seq, message.bytes);
+      else if (message.looks < 3) unknown.push({ ...message, looks: message.looks + 1 });
+    }
+  }
+
+  /**
+   * Everybody counts the same, so one is enough to write it. What another wrote since the last look is left to it; when nobody did, or at the end, this
+   * hub writes, held to the record of the position, so that no older count goes over a newer one.
+   * @returns whether this hub writes now
+   */
+  async function takeTurn(isLast: boolean): Promise<boolean> {
+    if (deps.shared !== true) return true;
+    const record = await collections.usageCursor.get(cursorKey);
+    const revision = record?.revision ?? 0;
+    const isOwn = revision === seen;
+    seen = revision;
+    if (isOwn) return true;
+    written = record?.value.seq ?? 0;
+    for (const [room, { lastSeq }] of counted) {
+      if (lastSeq > written) dirty.add(room);
+      else dirty.delete(room);
+    }
+    return isLast && cursor > written;
+  }
+
+  async function flush(isLast = false): Promise<void> {
+    countUnknown();
+    if (!(await takeTurn(isLast))) return;
     while (dirty.size > 0 || written < cursor) {
       const rooms = [...dirty].slice(0, batchMax);
       for (const room of rooms) dirty.delete(room);
@@ -103,7 +142,10 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
         return usage ? [collections.usage.toPut([room], { ...usage })] : [];
       });
       try {
-        await deps.store.batch([...writes, collections.usageCursor.toPut(cursorKey, { seq: at })]);
+        const expect = deps.shared === true ? seen : undefined;
+        // Last: a batch's revision is its last write's, which is this record's then.
+        const revision = await deps.store.batch([...writes, collections.usageCursor.toPut(cursorKey, { seq: at }, expect)]);
+        seen = revision;
         written = at;
       } catch (error) {
         for (const room of rooms) dirty.add(room);
@@ -117,7 +159,7 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
   return {
     of: (room) => counted.get(room) ?? nothing,
     isFull,
-    flush,
+    flush: () => flush(),
     forget(room) {
       counted.delete(room);
       dirty.delete(room);
@@ -125,7 +167,7 @@ export async function openRoomUsage(deps: RoomUsageDeps): Promise<RoomUsage> {
     async close() {
       clearInterval(timer);
       await counting.close();
-      await flush().catch(() => log("warn", "usage.flush-failed", {}));
+      await flush(true).catch(() => log("warn", "usage.flush-failed", {}));
     },
   };
 }

@@ -39,7 +39,12 @@ export interface SessionsDeps {
   readonly locks: KeyedLock;
   readonly limits: BusLimits;
   readonly config: BusConfig;
+  /** Keys that are connected, whatever the node; `undefined` where no server can be asked. @throws {nats.unavailable} */
+  readonly connectedKeys: () => Promise<ReadonlySet<string> | undefined>;
 }
+
+/** Younger ones may be about to connect. */
+const connectWithinMs = 30_000;
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const { store, claims, collections, index, acl, clock, locks, limits, config } = deps;
@@ -58,6 +63,22 @@ export function createSessions(deps: SessionsDeps): Sessions {
     const asIdentity = signPubSchema.parse(Buffer.from(bytes).toString("hex"));
     const known = nkey === config.hubNkey || nkey === config.systemNkey || (await collections.users.get([asIdentity])) !== undefined;
     if (known) throw new AppError("session.nkey_taken");
+  }
+
+  /**
+   * A page that is reloaded says no goodbye, and its session would stay for hours: when there are too many, the oldest that nobody is connected with ends.
+   * @returns its key
+   * @throws {session.too_many} all are in use
+   */
+  async function deadAmong(live: readonly SessionRow[]): Promise<string> {
+    const old = live.filter((session) => clock.now() - Date.parse(session.openedAt) >= connectWithinMs);
+    // Where no server can be asked the oldest is taken: who still uses it opens another.
+    const connected = old.length === 0 ? undefined : await deps.connectedKeys();
+    const dead = old
+      .filter((session) => connected?.has(session.nkey) !== true)
+      .toSorted((a, b) => Date.parse(a.openedAt) - Date.parse(b.openedAt))[0];
+    if (dead === undefined) throw new AppError("session.too_many", { limit: limits.sessionsPerUserMax });
+    return dead.nkey;
   }
 
   /** Reads, changes, writes the user's sessions. @param change returns the new list */
@@ -90,19 +111,23 @@ export function createSessions(deps: SessionsDeps): Sessions {
       };
       await locks.run(`user/${caller.endpoint}`, async () => {
         const live = ((await collections.sessions.get([caller.endpoint]))?.value.open ?? []).filter(isLive);
-        if (live.length >= limits.sessionsPerUserMax) throw new AppError("session.too_many", { limit: limits.sessionsPerUserMax });
+        const dead = live.length >= limits.sessionsPerUserMax ? await deadAmong(live) : undefined;
         if (!(await claims.claim(`session/${nkey}`, now + contractLimits.sessionTtlSeconds * 1_000)))
           throw new AppError("session.nkey_taken");
         await retryConflicts("your sessions", () =>
           change(caller.endpoint, caller, (open) => {
-            const kept = open.filter(isLive);
+            const kept = open.filter((one) => isLive(one) && one.nkey !== dead);
             if (kept.length >= limits.sessionsPerUserMax) throw new AppError("session.too_many", { limit: limits.sessionsPerUserMax });
             return [...kept, session];
           }),
         );
       });
       const aclRevision = await acl.request();
-      return { nkey, inbox: session.inbox, expiresAt: session.expiresAt, aclRevision, nats: [...config.natsUrls], node: config.node };
+      return {
+        ...{ nkey, inbox: session.inbox, expiresAt: session.expiresAt, aclRevision, node: config.node },
+        nats: [...config.natsUrls],
+        ...(config.hubUrls === undefined ? {} : { urls: [...config.hubUrls] }),
+      };
     },
 
     async close(caller, { nkey }) {

@@ -201,6 +201,26 @@ describe("sessions", () => {
     expect(await codeOf(open(person, newNkey().publicKey))).toBe("(no error)");
   });
 
+  it("that nobody is connected with make room for new ones; those in use do not", async () => {
+    const user = await stranger();
+    await add("reloader", "member", user.signPub);
+    const person = { identity: user, caller: await world.bus.users.authenticate(user.signPub) };
+    // As a page that is reloaded again and again: each leaves a session behind.
+    const used = await world.session(person);
+    for (let index = 0; index < 5; index++) {
+      expect(await codeOf(open(person, newNkey().publicKey))).toBe("(no error)");
+      world.clock.advance(60_000);
+    }
+    expect(used.nats.isClosed()).toBe(false);
+    const others = [await world.session(person), await world.session(person)];
+    world.clock.advance(60_000);
+    expect(await codeOf(open(person, newNkey().publicKey))).toBe("session.too_many");
+    await others[0]?.nats.close();
+    await expect.poll(() => codeOf(open(person, newNkey().publicKey))).toBe("(no error)");
+    expect(used.nats.isClosed()).toBe(false);
+    await used.nats.flush();
+  });
+
   it("take each key once, and never an identity's, the hub's or a misspelt one", async () => {
     const pair = newNkey();
     expect(await codeOf(open(admin, pair.publicKey))).toBe("(no error)");

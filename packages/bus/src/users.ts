@@ -45,6 +45,8 @@ export interface UsersDeps extends RevocationDeps {
   readonly clock: Clock;
   readonly locks: KeyedLock;
   readonly limits: BusLimits;
+  /** Where each node shows a link of its own: this one's name. */
+  readonly linkOf?: string | undefined;
 }
 
 /** The user a key or endpoint belongs to; revoked ones too. */

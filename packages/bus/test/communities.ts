@@ -75,6 +75,15 @@ export function openTestCommunities(store: Store): TestCommunities {
       broken = new AbortController();
       return departuresOf(members, AbortSignal.any([signal, broken.signal]), broken.signal);
     },
+    muteChanges(signal) {
+      const changes = mutes.watch({ signal });
+      return (async function* () {
+        for await (const change of changes) {
+          const [community, endpoint] = change.type === "put" ? change.record.key : change.key;
+          yield { community: communityIdSchema.parse(community), endpoint: endpointIdSchema.parse(endpoint) };
+        }
+      })();
+    },
   };
 
   return Object.assign(steer, {

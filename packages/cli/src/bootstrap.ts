@@ -13,6 +13,8 @@ import { hubFlags, hubProgram } from "./supervisor/hub-process.ts";
 
 export interface BootstrapOptions {
   readonly data: string;
+  /** Of an encrypted folder. */
+  readonly atRestKeyFile?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly body: {
     readonly handle: string;
@@ -68,7 +70,8 @@ function askSocket(socketPath: string, body: string): Promise<string | undefined
 function askOneShot(options: BootstrapOptions, body: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = Object.fromEntries(Object.entries(options.env).filter(([name]) => !name.startsWith("ALTHING_") && name !== "NODE_OPTIONS"));
-    const child = spawn(process.execPath, [...hubFlags, hubProgram, "one-shot", "bootstrap", "--data", options.data], {
+    const keyArguments = options.atRestKeyFile === undefined ? [] : ["--at-rest-key-file", options.atRestKeyFile];
+    const child = spawn(process.execPath, [...hubFlags, hubProgram, "one-shot", "bootstrap", "--data", options.data, ...keyArguments], {
       env,
       stdio: ["pipe", "pipe", "pipe"],
       timeout: timeoutMs,

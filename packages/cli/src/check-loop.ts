@@ -2,7 +2,8 @@
  * Loop check: one message per interval, a line per tick, while nodes may come and go.
  *
  * Invariant: a message counts as sent when it was confirmed, or when it arrived although nobody confirmed it; so `sent = received` is a statement
- * about acknowledged messages and not about luck. Doubled deliveries are counted, never hidden. A move to another node is announced.
+ * about acknowledged messages and not about luck. Doubled deliveries are counted, never hidden. A move to another node is announced: the node is the one
+ * whose messaging server carried the message, as that server says.
  */
 import { AppError, isAppError } from "@althing/contract";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -40,13 +41,12 @@ interface LoopState {
 }
 
 export async function runLoop(context: Context, sides: CheckSides, { durationMs, intervalMs }: LoopOptions): Promise<void> {
-  const node = safeLine((await sides.sender.call("health.get")).node);
   const state: LoopState = {
     confirmed: new Set(),
     arrived: new Map(),
-    nodes: new Set([node]),
+    nodes: new Set(),
     pending: new Set(),
-    node,
+    node: "-",
     publish: "-",
     up: "up",
   };
@@ -98,13 +98,17 @@ async function sendOne(context: Context, { sendRoom, nonce }: CheckSides, state:
     const { node } = await sendRoom.send(checkText(nonce, n));
     state.confirmed.add(n);
     state.publish = `${(performance.now() - beganMs).toFixed(1)}ms`;
-    if (node === undefined || safeLine(node) === state.node) return;
-    context.output.warn(`FAILOVER OBSERVED: ${state.node} -> ${safeLine(node)}`);
-    state.node = safeLine(node);
-    state.nodes.add(state.node);
+    if (node !== undefined) saw(context, state, safeLine(node));
   } catch (error) {
     state.publish = isAppError(error) ? error.code : "failed";
   }
+}
+
+function saw(context: Context, state: LoopState, node: string): void {
+  if (node === state.node) return;
+  if (state.nodes.size > 0) context.output.warn(`FAILOVER OBSERVED: ${state.node} -> ${node}`);
+  state.node = node;
+  state.nodes.add(node);
 }
 
 async function settle(state: LoopState): Promise<void> {

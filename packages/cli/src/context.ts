@@ -97,6 +97,12 @@ function settingFlags(options: Options): Record<string, unknown> {
   return Object.fromEntries(Object.keys(settings).map((name) => [name, options[camel(name)]]));
 }
 
+/** The at-rest key of the local instance, absolute; `undefined` without one. */
+export function atRestKeyFile(context: Context): string | undefined {
+  const { at_rest_key_file: path } = instanceConfig(context).config;
+  return path === undefined ? undefined : resolve(context.host.cwd, path);
+}
+
 /** The data folder of the local instance, absolute. */
 export function dataFolder(context: Context): string {
   return absoluteData(context, instanceConfig(context).config);

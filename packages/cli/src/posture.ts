@@ -59,7 +59,10 @@ export const judges: { readonly [Field in keyof Posture]: Judge } = {
   at_rest: (p) =>
     p.at_rest === "on"
       ? good("on", "disks hold ciphertext only")
-      : note("off", "rooms are end-to-end encrypted all the same; names and memberships are readable on this disk: encrypt the disk"),
+      : note(
+          "off",
+          "rooms are end-to-end encrypted all the same; names and memberships are readable on this disk: `althing at-rest enable`, or encrypt the disk",
+        ),
   signing: (p) =>
     p.signing === "trust-bundle"
       ? good("trust-bundle", "packages are verified")

@@ -6,10 +6,12 @@
  */
 import { Command, CommanderError } from "commander";
 import { addAnnounce } from "./commands/announce.ts";
+import { addAtRest } from "./commands/at-rest.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addBlob } from "./commands/blob.ts";
 import { addChat } from "./commands/chat.ts";
 import { addCheck } from "./commands/check.ts";
+import { addCluster } from "./commands/cluster.ts";
 import { addCommunity } from "./commands/community.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfig } from "./commands/config.ts";
@@ -77,7 +79,7 @@ export function buildProgram(host: CliHost = nullHost): Command {
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 130 interrupted.\n");
   addCommonOptions(program);
   for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addRunner, addSmoke, addCheck]) add(host, program);
-  for (const add of [addBackup, addRestore, addUpgrade, addRollback]) add(host, program);
+  for (const add of [addBackup, addRestore, addUpgrade, addRollback, addAtRest, addCluster]) add(host, program);
   for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob]) add(host, program);
   for (const add of [
     addCommunity,

@@ -26,6 +26,7 @@ async function serve(...answers: Answer[]): Promise<{ url: string; seen: Seen[] 
   const seen: Seen[] = [];
   const server: Server = createServer((request, response) => {
     request.resume().on("end", () => {
+      if (request.url === "/healthz") return response.writeHead(503).end();
       seen.push({
         nonce: /nonce="([^"]+)"/.exec(String(request.headers["signature-input"]))?.[1] ?? "",
         idempotencyKey: request.headers["idempotency-key"]?.toString(),

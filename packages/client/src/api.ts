@@ -1,8 +1,8 @@
 /**
  * Calls of the HTTP interface: signed, checked against the contract, failing over along a list of addresses.
  *
- * Invariant: every attempt carries a fresh signature (nonce, time, the address it goes to); a request that may have arrived is repeated only if
- * it changes nothing or carries an Idempotency-Key; no redirect is followed; an answer that does not fit its schema is never used.
+ * Invariant: every attempt carries a fresh signature (nonce, time, the address it goes to), so what was signed for one node is worth nothing at another;
+ * no redirect is followed; an answer that does not fit its schema is never used. Which address is asked, and again: failover.ts.
  */
 import {
   AppError,
@@ -19,7 +19,9 @@ import {
   type RouteResponse,
 } from "@althing/contract";
 import { signRequest, toBase64url, type Identity } from "@althing/crypto";
-import { HttpFailure, HttpOversize, type Http, type HttpAnswer, type HttpRequest } from "./platform-types.ts";
+import { createAddresses } from "./addresses.ts";
+import { createFailover, type FailoverTimes } from "./failover.ts";
+import type { Http, HttpAnswer, HttpRequest } from "./platform-types.ts";
 
 export interface CallOptions {
   /** Default: a fresh one for every route that changes something. */
@@ -39,11 +41,14 @@ export interface ApiDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onReach?: (url: string, reached: boolean) => void;
+  readonly times?: FailoverTimes;
 }
 
 export interface Api {
   /** The address that answered last. */
   readonly url: string;
+  /** Do answers come from several nodes, of which one may be behind for a moment? */
+  readonly isSeveral?: boolean;
   call<N extends RouteName>(name: N, input?: Partial<RouteInput<N>>, options?: CallOptions): Promise<RouteResponse<N>>;
   /** Routes with a raw body or a raw answer. */
   raw(name: RouteName, input: RawInput, options?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
@@ -52,6 +57,14 @@ export interface Api {
 export interface StreamApi {
   /** A route whose answer goes on; the signal ends it. What breaks it off throws while it is read. */
   open(name: RouteName, input: RawInput, options?: CallOptions): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** What the connection to NATS needs beside the table of routes. */
+export interface SeededApi extends Api {
+  /** Other nodes are asked first from now on. */
+  leave(url: string): void;
+  /** Takes in the addresses that the instance named, as far as they belong to it. Never throws. */
+  learn(urls: readonly string[]): Promise<void>;
 }
 
 /** What packages need beside the table of routes. */
@@ -92,40 +105,28 @@ const answerMaxBytes = 32 * 1024 * 1024;
 /** A package is prepared before the answer begins: a minute at most, and the way there. */
 const uploadTimeoutMs = 90_000;
 
-export function createApi(deps: ApiDeps): PackagesApi {
+export function createApi(deps: ApiDeps): PackagesApi & SeededApi {
   if (deps.urls.length === 0) throw new AppError("client.unreachable", { detail: "no address was given" });
-  let preferred = 0;
-  const urlAt = (offset: number) => deps.urls[(preferred + offset) % deps.urls.length] ?? "";
-
-  async function overUrls(isWanted: (answer: HttpAnswer) => boolean, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> {
-    const start = preferred;
-    let last: AppError | undefined;
-    for (let i = 0; i < deps.urls.length; i += 1) {
-      const index = (start + i) % deps.urls.length;
-      const url = deps.urls[index] ?? "";
-      try {
-        const answer = await withFreshSignature(deps, url, prepared, options);
-        preferred = index;
-        deps.onReach?.(url, true);
-        if (isWanted(answer)) return answer;
-        const problem = problemOf(answer);
-        if (answer.status !== 503) throw problem;
-        last = problem;
-      } catch (error) {
-        if (error instanceof HttpOversize) throw new AppError("client.bad_answer", { detail: error.message }, { cause: error });
-        if (!(error instanceof HttpFailure)) throw error;
-        deps.onReach?.(url, false);
-        last = new AppError("client.unreachable", { detail: `${url}: ${error.message}` }, { cause: error });
-        if (error.sent && !prepared.repeatable) break;
-      }
-    }
-    throw last ?? new AppError("client.unreachable", { detail: "no address was given" });
-  }
+  const addresses = createAddresses(deps.urls, deps.http);
+  const overAddresses = createFailover({ addresses, http: deps.http, onReach: deps.onReach, times: deps.times });
+  const overUrls = (isWanted: (answer: HttpAnswer) => boolean, prepared: Prepared, options: CallOptions): Promise<HttpAnswer> =>
+    overAddresses({
+      isRepeatable: prepared.repeatable,
+      signal: options.signal,
+      isWanted,
+      problemOf,
+      attempt: (url, signal) => withFreshSignature(deps, url, prepared, signal === undefined ? options : { ...options, signal }),
+    });
 
   return {
     get url() {
-      return urlAt(0);
+      return addresses.first;
     },
+    get isSeveral() {
+      return addresses.count > 1;
+    },
+    leave: addresses.leave,
+    learn: addresses.learn,
     async call(name, input, options = {}) {
       const route: Route = routes[name];
       const answer = await overUrls(fits(route), prepare(route, input ?? {}, options), options);

@@ -6,17 +6,22 @@
  */
 import { AppError, isAppError, limits, noticeSchema, subjects, type Notice, type Session } from "@althing/contract";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import type { Api } from "./api.ts";
+import type { SeededApi } from "./api.ts";
+import { pause, unref } from "./pause.ts";
 import type { Platform, SessionKey } from "./platform-types.ts";
 import { checkNatsUrl } from "./target.ts";
 
 export interface Link {
   readonly connection: NatsConnection;
   readonly session: Session;
+  /** The node whose server carries it: in a cluster what that server says of itself. */
+  readonly node: string;
+  /** Address of the hub that opened the session. */
+  readonly url: string;
 }
 
 export interface BusLinkDeps {
-  readonly api: Api;
+  readonly api: SeededApi;
   readonly platform: Platform;
   /** Seed list given by the caller; else the addresses of the session. */
   readonly nats: readonly string[] | undefined;
@@ -42,6 +47,10 @@ export interface BusLink {
 }
 
 const connectTimeoutMs = 5_000;
+/** Where another node can be tried, one that says nothing is given up sooner, and noticed sooner when it falls silent. */
+const seededConnectTimeoutMs = 1_500;
+const pingMs = 10_000;
+const seededPingMs = 500;
 const backoffMs = [50, 100, 200, 400, 800, 1_500] as const;
 /** A session is renewed when this share of its life is over. */
 const renewAt = 0.9;
@@ -60,6 +69,8 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
   let closed = false;
   let connecting: Promise<Link> | undefined;
   let renewal: ReturnType<typeof setTimeout> | undefined;
+  /** NATS address of the connection that was lost: tried last. */
+  let lostNats: string | undefined;
   const ended = new AbortController();
 
   async function open(): Promise<Link> {
@@ -67,24 +78,28 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
     const session = await deps.api.call("session.open", { body: { nkey: key.nkey } });
     // The nkey goes into a signed request later, to end this session and no other.
     if (session.nkey !== key.nkey) throw new AppError("client.bad_answer", { detail: "session.open: another key than the one asked for" });
-    const { connection, url } = await connectAdmitted(deps, session, key, ended.signal).catch(async (error: unknown) => {
+    const hub = deps.api.url;
+    if (deps.platform.isLearning && session.urls !== undefined) void deps.api.learn(session.urls);
+    const { connection, url } = await connectAdmitted(deps, session, key, lostNats, ended.signal).catch(async (error: unknown) => {
+      deps.api.leave(hub);
       // Sessions are counted: one that nobody connects with must not stay until it expires.
       await forget(session);
       throw error;
     });
-    const fresh: Link = { connection, session };
+    lostNats = undefined;
+    const fresh: Link = { connection, session, node: nodeOf(connection, session), url: hub };
     connection.subscribe(subjects.notice(session.inbox), {
       callback: (error, message) => {
         if (error === null) readNotice(message, deps.onNotice);
       },
     });
-    void watch(fresh);
+    void watch(fresh, url);
     scheduleRenewal(session);
     deps.onState("connected", url);
     return fresh;
   }
 
-  async function watch(of: Link): Promise<void> {
+  async function watch(of: Link, nats: string): Promise<void> {
     for await (const status of of.connection.status()) {
       if (status.type !== "error") continue;
       const { error } = status;
@@ -93,6 +108,9 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
     await of.connection.closed();
     if (closed || link !== of) return;
     link = undefined;
+    lostNats = nats;
+    // Whatever ended it, a death, a hang or a fence: this node is not the one to ask for the next.
+    deps.api.leave(of.url);
     deps.onState("disconnected", deps.api.url);
     void forget(of.session);
     void reconnect();
@@ -190,8 +208,9 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
 }
 
 /** The node's access list takes the new key in within milliseconds; until then it refuses the connection. */
-async function connectAdmitted(deps: BusLinkDeps, session: Session, key: SessionKey, signal: AbortSignal) {
-  const given = deps.nats ?? session.nats.filter(isSafe);
+async function connectAdmitted(deps: BusLinkDeps, session: Session, key: SessionKey, lost: string | undefined, signal: AbortSignal) {
+  const given = (deps.nats ?? session.nats.filter(isSafe)).toSorted((a, b) => Number(a === lost) - Number(b === lost));
+  const isSeeded = given.length > 1 || deps.api.isSeveral === true;
   const deadline = performance.now() + limits.aclCatchUpMs;
   for (;;) {
     try {
@@ -201,7 +220,8 @@ async function connectAdmitted(deps: BusLinkDeps, session: Session, key: Session
         inboxPrefix: subjects.inboxPrefix(session.inbox),
         key,
         ca: deps.ca,
-        timeoutMs: connectTimeoutMs,
+        timeoutMs: isSeeded ? seededConnectTimeoutMs : connectTimeoutMs,
+        pingMs: isSeeded ? seededPingMs : pingMs,
       });
     } catch (cause) {
       if (isAppError(cause)) throw cause;
@@ -209,6 +229,11 @@ async function connectAdmitted(deps: BusLinkDeps, session: Session, key: Session
       await pause(50, signal);
     }
   }
+}
+
+/** A server of a cluster carries the name of its node. */
+function nodeOf({ info }: NatsConnection, session: Session): string {
+  return info?.cluster === undefined ? session.node : info.server_name;
 }
 
 /** The server says why and closes; a write that meets the closed socket fails before the reason is read. */
@@ -234,28 +259,4 @@ function readNotice(message: Msg, onNotice: (notice: Notice) => void): void {
   } catch {
     // A notice is a hint; one that cannot be read hints at nothing.
   }
-}
-
-/** Waits, or ends early when the client is closed. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) return resolve();
-    const timer = setTimeout(end, ms);
-    function end() {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    }
-    signal?.addEventListener("abort", end, { once: true });
-  });
-}
-
-/** Lets the platform do what waits (input above all) and goes on at once; a browser has timers only. */
-export function yieldTurn(): Promise<void> {
-  return typeof setImmediate === "function" ? new Promise((resolve) => setImmediate(resolve)) : pause(0);
-}
-
-/** A timer that does not keep a Node process alive; browsers have no such thing. */
-export function unref(timer: ReturnType<typeof setTimeout>): void {
-  if (typeof timer === "object" && "unref" in timer) timer.unref();
 }

@@ -346,6 +346,21 @@ describe("delivery", () => {
     expect(texts).toEqual([undefined, "what mine says"]);
   });
 
+  it("tells a refusal from a node that is down, whichever of several was asked last", async () => {
+    const { adas } = await roomForTwo();
+    const session = await adas.call("session.open", { body: { nkey: (await platform.createSessionKey()).nkey } });
+    const target = {
+      ...{ apiUrl: instance.url, inboxPrefix: `_INBOX.${session.inbox}`, ca: undefined, timeoutMs: 5_000, pingMs: 10_000 },
+      key: await platform.createSessionKey(),
+    };
+    const down = "nats://127.0.0.1:1";
+    for (const nats of [
+      [...session.nats, down],
+      [down, ...session.nats],
+    ])
+      await expect(platform.connectBus({ ...target, nats })).rejects.toMatchObject({ name: "AuthorizationError" });
+  });
+
   it("is not misled by a member who writes the server's headers", async () => {
     const state = openMemoryState();
     const { name, mine, his, bobs, adas, warnings } = await roomForTwo({}, state);
@@ -361,6 +376,7 @@ describe("delivery", () => {
       key,
       ca: undefined,
       timeoutMs: 5_000,
+      pingMs: 10_000,
     });
     const misleading = headers();
     misleading.set(echoHeaders.sequence, "900000000");

@@ -5,6 +5,7 @@
  */
 import { AppError, limits, type HistoryFrame, type RoomId } from "@althing/contract";
 import type { Api } from "./api.ts";
+import { askUntilCurrent } from "./lagging-node.ts";
 
 export interface HistoryPage {
   readonly frames: readonly HistoryFrame[];
@@ -12,7 +13,7 @@ export interface HistoryPage {
   readonly lastSeq: number;
 }
 
-/** From the frame after `after` to the end. @throws {client.bad_answer} sequences that do not grow */
+/** From the frame after `after` to the end; a node that has not got there yet is asked again. @throws {client.bad_answer} sequences that do not grow */
 export async function* readHistoryPages(
   api: Api,
   room: RoomId,
@@ -20,7 +21,12 @@ export async function* readHistoryPages(
   pageMax: number = limits.historyPageMax,
 ): AsyncGenerator<HistoryPage> {
   for (let at = after; ;) {
-    const page = await api.call("rooms.history", { params: { room }, query: { after: at, limit: pageMax } });
+    const query = { after: at, limit: pageMax };
+    const page = await askUntilCurrent(
+      api,
+      () => api.call("rooms.history", { params: { room }, query }),
+      ({ lastSeq }) => lastSeq < at,
+    );
     checkOrder(page.frames, at);
     yield page;
     if (page.next === undefined) return;

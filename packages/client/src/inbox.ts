@@ -7,16 +7,17 @@
 import { AppError, hasCode, isAppError } from "@althing/contract";
 import { chain, fromBase64url, parseFrame, type FrameVerdict, type MaybePromise, type ParsedFrame } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
-import { pause, unref } from "./bus-link.ts";
 import { createGapFinder } from "./gap-finder.ts";
 import { readHistoryPages, readLastFrames, type HistoryPage } from "./history-pages.ts";
 import type { OwnFrame } from "./outbox.ts";
+import { pause, unref } from "./pause.ts";
 import { createRedactions, type Redactions } from "./redactions.ts";
 import type { RoomCore } from "./room-core.ts";
 import { factsOf, toEvent, type FrameFacts, type RoomEvent } from "./room-events.ts";
 import { placeOf, type Origin, type RoomOpener } from "./room-opener.ts";
 import type { Arrival } from "./room-wire.ts";
 import { createSequencer, type Place, type Placed } from "./sequencer.ts";
+import { inStreamOrder } from "./stream-order.ts";
 import { createTaskQueue, type Task } from "./task-queue.ts";
 
 export type Since = "now" | "cursor" | "start" | { readonly last: number };
@@ -65,6 +66,8 @@ interface Attached {
 
 /** How long a frame that came too early waits for those before it; longer than a sender takes to send one again. */
 const gapWaitMs = 2_500;
+/** The same where a node may have died with the frame, and the others first elect a leader. */
+const electionWaitMs = 15_000;
 /** Frames whose signatures are verified on other threads before their turn; the pool serves files too, and must not wait long for us. */
 const aheadMax = 64;
 
@@ -186,7 +189,7 @@ export function createInbox(deps: InboxDeps): Inbox {
   /** Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. */
   async function repair(): Promise<void> {
     if (gapTimer !== undefined) return;
-    gapTimer = setTimeout(() => enqueue({ run: endOfWait }), gapWaitMs);
+    gapTimer = setTimeout(() => enqueue({ run: endOfWait }), deps.api.isSeveral === true ? electionWaitMs : gapWaitMs);
     unref(gapTimer);
     await readStored(core.memory.cursor ?? 0);
   }
@@ -266,15 +269,27 @@ export function createInbox(deps: InboxDeps): Inbox {
     };
   }
 
+  /** Frames of a page; what cannot be read is dropped. */
+  function readable(page: HistoryPage) {
+    return page.frames.flatMap((stored) => {
+      received = Math.max(received, stored.seq);
+      try {
+        const parsed = parseFrame(fromBase64url(stored.frame));
+        return [{ stored, parsed, place: placeOf(parsed, stored.seq) }];
+      } catch (error) {
+        drop(error);
+        return [];
+      }
+    });
+  }
+
   /** What an explicit `start` or `last` shows: history as it is, whatever was delivered before. */
   async function replayTo(attached: Attached, pages: AsyncIterable<HistoryPage> | Iterable<HistoryPage>): Promise<void> {
     const seen = new Set<string>();
     const finder = createGapFinder();
     for await (const page of pages) {
-      for (const stored of page.frames) {
+      for (const { stored, parsed, place } of inStreamOrder(readable(page))) {
         try {
-          const parsed = parseFrame(fromBase64url(stored.frame));
-          const place = placeOf(parsed, stored.seq);
           const name = `${place.key}/${place.counter}`;
           if (seen.has(name)) continue;
           seen.add(name);
@@ -285,7 +300,6 @@ export function createInbox(deps: InboxDeps): Inbox {
         } catch (error) {
           drop(error);
         }
-        received = Math.max(received, stored.seq);
       }
     }
     core.missed(finder.gaps());

@@ -31,7 +31,7 @@ export async function connectBus(target: BusTarget): Promise<BusConnectionResult
     inboxPrefix: target.inboxPrefix,
     authenticator: target.key.authenticator,
     timeout: target.timeoutMs,
-    pingInterval: 10_000,
+    pingInterval: target.pingMs,
     maxPingOut: 2,
     noAsyncTraces: true,
   });

@@ -11,6 +11,8 @@ import { checkApiUrl } from "./target.ts";
 
 export interface NewcomerOptions {
   readonly url: string;
+  /** Further addresses of the same instance: the first that lives is asked, once. */
+  readonly otherUrls?: readonly string[];
   /** The one-time token of the link or invitation. */
   readonly token: string;
   readonly handle: Handle | string;
@@ -43,10 +45,18 @@ function newcomer(options: NewcomerOptions) {
   return { token: options.token, handle: options.handle, keys: options.identity.card };
 }
 
-async function withApi<T>(options: { url: string; ca?: string; identity?: Identity }, use: (api: Api) => Promise<T>): Promise<T> {
+interface Target {
+  readonly url: string;
+  readonly otherUrls?: readonly string[];
+  readonly ca?: string;
+  readonly identity?: Identity;
+}
+
+async function withApi<T>(options: Target, use: (api: Api) => Promise<T>): Promise<T> {
+  const urls = [options.url, ...(options.otherUrls ?? [])].map(checkApiUrl);
   const http = platform.createHttp({ ca: options.ca });
   try {
-    return await use(createApi({ identity: options.identity, urls: [checkApiUrl(options.url)], http, now: Date.now }));
+    return await use(createApi({ identity: options.identity, urls, http, now: Date.now }));
   } finally {
     await http.close();
   }

@@ -1,7 +1,8 @@
 /** What confirms a send in a room that keeps nothing, and what does not. */
-import { identityFromPhrase, newRecoveryPhrase, type Identity } from "@althing/crypto";
+import { identityFromPhrase, newRecoveryPhrase, toBase64url, type Identity } from "@althing/crypto";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { encryptedRoom, type EncryptedRoom } from "../test/encrypted-room.ts";
+import { encryptedRoom, liveOnly, type EncryptedRoom } from "../test/encrypted-room.ts";
+import type { Api } from "./api.ts";
 import type { BusLink } from "./bus-link.ts";
 import { createOutbox, type Sent } from "./outbox.ts";
 import type { RoomWire } from "./room-wire.ts";
@@ -16,9 +17,9 @@ beforeAll(async () => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** @param heard the room is subscribed to */
-async function outboxOf({ heard = true } = {}) {
-  const core = await room.open();
+/** @param heard the room is subscribed to @param of the room @param call what the server answers */
+async function outboxOf({ heard = true, of = room, call = undefined as Api["call"] | undefined } = {}) {
+  const core = await of.open();
   const nobody = () => Promise.reject(new Error("unused"));
   const published: Frame[] = [];
   let flushes = 0;
@@ -47,7 +48,7 @@ async function outboxOf({ heard = true } = {}) {
     },
     stop: () => undefined,
   };
-  const link = { session: { node: "n1" } } as BusLink["current"];
+  const link = { node: "n1", session: { node: "n1" } } as BusLink["current"];
   const bus = {
     current: link,
     connect: nobody,
@@ -59,7 +60,7 @@ async function outboxOf({ heard = true } = {}) {
     core,
     wire,
     bus,
-    api: { url: "", raw: nobody, call: nobody },
+    api: { url: "", raw: nobody, call: call ?? nobody },
     rekey: nobody,
     async listen() {
       listening = true;
@@ -87,8 +88,8 @@ async function outboxOf({ heard = true } = {}) {
       );
       return sent;
     },
-    echo: (bytes: Frame | undefined) =>
-      outbox.echoed({ bytes: bytes ?? new Uint8Array(), subject: "s.0.x", seq: undefined, previous: undefined }),
+    echo: (bytes: Frame | undefined, seq?: number) =>
+      outbox.echoed({ bytes: bytes ?? new Uint8Array(), subject: "s.0.x", seq, previous: seq === undefined ? undefined : 0 }),
   };
 }
 
@@ -173,5 +174,26 @@ describe("a send in a room that keeps nothing", () => {
     await vi.advanceTimersByTimeAsync(40_000);
     await refusal;
     expect(bobs.confirmed).toEqual([]);
+  });
+});
+
+describe("a send in a persisted room", () => {
+  it("that a later one overtakes was lost on its way: it leaves again at once, and what history has does not", async () => {
+    const kept = await encryptedRoom(await identityFromPhrase(newRecoveryPhrase()), bob, Date.now(), { ...liveOnly, persist: true });
+    const stored: { seq: number; frame: string; at: string; previous: number }[] = [];
+    const call = (async () => ({ frames: stored, firstSeq: 1, lastSeq: 9 })) as unknown as Api["call"];
+    const bobs = await outboxOf({ of: kept, call });
+    const sends = ["lost", "heard", "stored"].map(bobs.send);
+    await vi.waitUntil(() => bobs.published.length === 3);
+    const [lost, heard, inHistory] = bobs.published;
+    if (inHistory === undefined) throw new Error("three were sent");
+    stored.push({ seq: 2, frame: toBase64url(inHistory), at: "2026-01-01T00:00:00Z", previous: 1 });
+    const beganMs = performance.now();
+    bobs.echo(heard, 1);
+    await vi.waitUntil(() => bobs.published.length === 4);
+    expect(performance.now() - beganMs).toBeLessThan(1_000);
+    expect(bobs.published[3]).toEqual(lost);
+    bobs.echo(lost, 3);
+    expect(await Promise.all(sends)).toMatchObject([{ seq: 3 }, { seq: 1 }, { seq: 2 }]);
   });
 });

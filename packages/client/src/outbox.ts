@@ -9,11 +9,12 @@
 import { AppError, limits, type BlobHash } from "@althing/contract";
 import { createFrameSealer, toBase64url, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
-import { pause, unref, yieldTurn, type BusLink } from "./bus-link.ts";
+import type { BusLink } from "./bus-link.ts";
 import { endAlike, tailOf } from "./frame-tail.ts";
 import { readHistoryPages } from "./history-pages.ts";
 import { encodePayload, type Payload } from "./payload.ts";
 import { newMessageId } from "./message-id.ts";
+import { pause, unref, yieldTurn } from "./pause.ts";
 import type { RoomCore } from "./room-core.ts";
 import type { Arrival, RoomWire } from "./room-wire.ts";
 
@@ -86,6 +87,7 @@ const rekeysMax = 16;
 const burstMax = 128;
 /** What a frame adds to its payload is less than this. */
 const frameOverheadMaxBytes = 1_024;
+/** Of publishes that the server refuses; what nobody answered is sent until `giveUpMs`, since electing a leader takes many attempts' time. */
 const attemptsMax = 6;
 /** After a refused publish: doubled with each attempt, so that all of them span more than a second. */
 const catchUpMs = 15;
@@ -120,7 +122,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const settleOne = (item: Item, error: unknown, seq?: number) => {
     if (item.key !== undefined) underWay.delete(item.key);
     if (error === undefined) {
-      const node = deps.bus.current?.session.node;
+      const node = deps.bus.current?.node;
       item.resolve({ id: item.id, ...(seq === undefined ? {} : { seq }), ...(node === undefined ? {} : { node }) });
     } else {
       // Its counter stays unused by others: later frames take a new stream, so that receivers do not miss what was never sent.
@@ -350,8 +352,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function dropExpired(): void {
+    const isRefused = wire.refusals !== refusalsAsked;
     for (const item of underWay.values()) {
-      if (item.attempts >= attemptsMax || performance.now() - item.bornMs > giveUpMs) settleOne(item, unconfirmed(undefined));
+      if ((isRefused && item.attempts >= attemptsMax) || performance.now() - item.bornMs > giveUpMs)
+        settleOne(item, unconfirmed(undefined));
     }
   }
 
@@ -394,8 +398,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       if (item?.bytes === undefined || !endAlike(item.bytes, arrival.bytes)) return undefined;
       if (!persists()) settleOne(item, undefined);
       else if (arrival.seq !== undefined) {
-        if (underWay.values().next().value === item) floorSeq = Math.max(floorSeq, arrival.seq);
+        const oldest = underWay.values().next().value;
+        if (oldest === item) floorSeq = Math.max(floorSeq, arrival.seq);
+        // What one connection sends is stored in that order: what left before this one and did not come was lost, and each moment puts more behind it.
+        const isOvertaken = oldest !== undefined && oldest !== item && oldest.sentMs < item.sentMs;
         settleOne(item, undefined, arrival.seq);
+        if (isOvertaken) settle();
       }
       return item.own;
     },

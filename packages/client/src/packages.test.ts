@@ -96,7 +96,9 @@ describe("a call to an extension", () => {
   });
 
   it("is not sent twice when it may have arrived and changes something", async () => {
-    const lost = await serve((response) => void response.socket?.destroy());
+    const lost = await serve((response, { request }) =>
+      request.url === "/healthz" ? json(200, {})(response) : void response.socket?.destroy(),
+    );
     const other = await serve(json(200, {}));
     const client = createPackagesClient({ identity, urls: [`http://127.0.0.1:${lost.port}`, `http://127.0.0.1:${other.port}`] });
     cleanUp.push(() => client.close());

@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** How long the server may take to begin its answer; absent: 30 s. Not in browsers. */
   readonly headersTimeoutMs?: number;
+  /** On a connection of its own: what asks whether a node lives must not wait behind what the node does not answer. */
+  readonly isApart?: boolean;
   /** Told how many bytes of the body went out; in browsers only. */
   readonly onSent?: (bytes: number) => void;
   /** Told how many bytes of the answer came. */
@@ -74,7 +76,10 @@ export interface BusTarget {
   readonly inboxPrefix: string;
   readonly key: SessionKey;
   readonly ca: string | undefined;
+  /** To connect to one address. */
   readonly timeoutMs: number;
+  /** Between two signs of life; after two without an answer the connection is lost. */
+  readonly pingMs: number;
 }
 
 export interface BusConnectionResult {
@@ -83,6 +88,8 @@ export interface BusConnectionResult {
 }
 
 export interface Platform {
+  /** May it go to addresses that an instance names? A page's policy and origin bind it to those that were given. */
+  readonly isLearning: boolean;
   createHttp(options: { readonly ca?: string | undefined }): Http;
   /** Of a browser: loads what speaks NATS, once, so that pages without rooms never do. @throws {client.unreachable} that did not load */
   createSessionKey(): Promise<SessionKey>;

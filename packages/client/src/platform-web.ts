@@ -107,4 +107,4 @@ async function natsParts() {
 const createSessionKey = async (): Promise<SessionKey> => (await natsParts()).createSessionKey();
 const connectBus = async (target: BusTarget): Promise<BusConnectionResult> => (await natsParts()).connectBus(target);
 
-export const platform: Platform = { createHttp, createSessionKey, connectBus };
+export const platform: Platform = { isLearning: false, createHttp, createSessionKey, connectBus };

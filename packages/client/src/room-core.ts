@@ -8,6 +8,7 @@ import { AppError, isAppError, limits, type EndpointId, type Room, type RoomId, 
 import { decodeInvite, verifyInvite, type EpochKey, type Identity } from "@althing/crypto";
 import type { Api } from "./api.ts";
 import { createEpochBook, invitersOf, type EpochBook, type EpochChange, type VerifiedEpoch } from "./epoch-book.ts";
+import { askUntilCurrent } from "./lagging-node.ts";
 import type { Pins } from "./pins.ts";
 import { createDirectory, type Directory } from "./room-directory.ts";
 import { emptyRoomMemory, mergeRoomMemory, readRoomMemory, type RoomEntry, type RoomMemory } from "./room-memory.ts";
@@ -124,9 +125,16 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
     }
   };
 
+  const readCurrent = (known: number): Promise<Room> =>
+    askUntilCurrent(
+      deps.api,
+      () => deps.api.call("rooms.get", { params: { room: first.id } }),
+      ({ epoch }) => epoch < Math.max(known, memory.epoch),
+    );
+
   async function read(least: number): Promise<Room> {
     const known = book.top?.record.epoch ?? 0;
-    const room = await deps.api.call("rooms.get", { params: { room: first.id } });
+    const room = await readCurrent(known);
     // A change of one's own overtook this answer: it is old, and no lie.
     if (room.epoch >= known && room.epoch < (book.top?.record.epoch ?? 0)) return read(least);
     await guard(async () => {
@@ -224,9 +232,10 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
     },
   };
   await guard(async () => {
-    checkIdentity(first, first, memory);
+    if (first.epoch < memory.epoch && deps.api.isSeveral === true) info = await readCurrent(0);
+    checkIdentity(first, info, memory);
     await deps.pins.pinRoom(first.name, first.id);
-    if (first.policy.encrypt) checkRecord(first, await book.sync(first));
+    if (first.policy.encrypt) checkRecord(info, await book.sync(info));
     else if (!(await checkPlain(deps, first, memory))) warnFirstSight(deps, first);
   });
   if (memory.policy === undefined) {

@@ -33,6 +33,8 @@ import type { Member } from "./room-directory.ts";
 import { factsOf, redactEvent, toEvent, type BlobLink, type RoomEvent } from "./room-events.ts";
 import { createRoomOpener, placeOf } from "./room-opener.ts";
 import { createRoomWire } from "./room-wire.ts";
+import type { Place } from "./sequencer.ts";
+import { inStreamOrder } from "./stream-order.ts";
 
 /** Somebody who asked to be let in. */
 export type JoinRequest = RouteResponse<"rooms.requests">["requests"][number];
@@ -67,7 +69,10 @@ export interface RoomHandle {
    */
   send(content: string | Uint8Array, options?: SendOptions): Promise<Sent>;
   subscribe(handler: RoomHandler, options?: { readonly since?: Since }): Promise<RoomSubscription>;
-  /** Messages as history has them, redactions applied; does not touch cursors. */
+  /**
+   * Messages as history has them, redactions applied; does not touch cursors. Those of one sender are in the order in which they were sent, so sequences
+   * need not grow from event to event; what follows begins behind the highest.
+   */
   history(options?: HistoryOptions): Promise<RoomEvent[]>;
   members(): Promise<Member[]>;
   /**
@@ -258,7 +263,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
   const { core, api } = deps;
   const opener = createRoomOpener(core, deps.identityOf);
   const redactions = createRedactions(core);
-  const events: RoomEvent[] = [];
+  const found: { readonly event: RoomEvent; readonly place: Place }[] = [];
   const seen = new Set<string>();
   const finder = createGapFinder();
   const limit = options.limit ?? 200;
@@ -276,15 +281,16 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
         const event = toEvent(factsOf(await opener.open(parsed, "stored")), stored.seq, stored.at);
         seen.add(name);
         finder.saw(place);
-        events.push(await redactions.admit(event));
+        found.push({ event: await redactions.admit(event), place });
       } catch (error) {
         countOrThrow(core, error);
       }
     }
-    if (options.last === undefined && events.length >= limit) break;
+    if (options.last === undefined && found.length >= limit) break;
   }
   core.missed(finder.gaps());
-  return applyRedactions(options.last === undefined ? events.slice(0, limit) : events);
+  const wanted = options.last === undefined ? found.slice(0, limit) : found;
+  return applyRedactions(inStreamOrder(wanted).map(({ event }) => event));
 }
 
 function countOrThrow(core: RoomCore, error: unknown): void {

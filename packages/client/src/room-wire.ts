@@ -6,7 +6,8 @@
  */
 import { AppError, echoHeaders, limits, type RoomId } from "@althing/contract";
 import type { Msg, Subscription } from "@nats-io/nats-core";
-import { pause, type BusLink, type Link } from "./bus-link.ts";
+import type { BusLink, Link } from "./bus-link.ts";
+import { pause } from "./pause.ts";
 
 /** A frame as it came. `seq` and `previous` are absent in rooms that keep nothing. */
 export interface Arrival {

@@ -34,3 +34,20 @@ export const dataFindingsSchema = z.object({
     z.object({ name: z.string(), grade: z.enum(["good", "note", "warn", "bad"]), observed: z.string(), meaning: z.string() }),
   ),
 });
+
+/** `althing at-rest …`: what the hub program answers (docs/architecture/at-rest.md). */
+export const atRestStatusSchema = z.object({
+  data: z.string(),
+  atRest: z.enum(["off", "on"]),
+  key: z.enum(["absent", "right", "wrong"]),
+  /** A change that had been cut off between two renames was put into its place. */
+  finished: z.boolean(),
+  /** The folder of before a change, where it is still there. */
+  before: z.string().nullable(),
+});
+export const atRestChangedSchema = z.object({
+  written: z.object({ rows: count, objects: count, messages: count }).optional(),
+  store: z.enum(["sqlite", "kv"]),
+  before: z.string(),
+});
+export const atRestEndedSchema = z.object({ data: z.string(), removed: z.boolean().optional() });

@@ -83,6 +83,12 @@ const givenRoles = z.array(roleNameSchema).min(1).max(limits.rolesPerMemberMax);
 export const addCommunityMemberSchema = z.strictObject({ identity: identityRefSchema, roles: givenRoles.default(["member"]) });
 export const setMemberRolesSchema = z.strictObject({ roles: givenRoles });
 
+/** What somebody types to find rows of a list: every word of it must be in the row. */
+export const searchTextSchema = z
+  .string()
+  .max(100)
+  .describe("Every word must be in the row, whatever the case; a page may hold fewer than limit and still have a next");
+
 // --- roles ---
 
 export const roleSchema = z.object({

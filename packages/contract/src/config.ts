@@ -6,7 +6,11 @@
  */
 import { z } from "zod";
 import { AppError } from "./app-error.ts";
+import { clusterNodeSchema, judgeCluster, nodeNameGrammar, replicaCounts, replicasOf, type Replicas } from "./cluster-settings.ts";
 import { communityModes, platformModes, registrationModes } from "./community-schemas.ts";
+import { isLoopbackHost } from "./loopback-host.ts";
+
+export { isLoopbackHost } from "./loopback-host.ts";
 
 interface Setting {
   readonly schema: z.ZodType;
@@ -92,7 +96,14 @@ export const settings = {
   registration: { schema: z.enum(registrationModes).default("invite"), flag: "--registration", env: "ALTHING_REGISTRATION", value: "MODE", help: "how people join a community that says nothing else: invite, open, approval or closed" },
   community_mode: { schema: z.enum(communityModes).default("multi_community"), flag: "--community-mode", env: "ALTHING_COMMUNITY_MODE", value: "MODE", help: "multi_community, or single_community: one community and no second" },
   changes_per_person_per_second: { schema: z.coerce.number().int().min(1).max(1_000_000).default(20), flag: "--changes-per-person-per-second", env: "ALTHING_CHANGES_PER_PERSON_PER_SECOND", value: "N", help: "signed changes (POST, PUT, DELETE) that one person may make a second on each node, five seconds' worth at once" },
-  node_name: { schema: z.string().regex(/^[a-z0-9-]{1,32}$/).default("n1"), flag: "--node-name", env: "ALTHING_NODE_NAME", value: "NAME", help: "this node's name in posture and checks" },
+  cluster_nodes: { schema: z.array(clusterNodeSchema).default([]), flag: "--cluster-nodes", env: "ALTHING_CLUSTER_NODES", fileOnly: true, help: "the nodes of a cluster, 3 or 5, the same list on each, as tables `[[cluster_nodes]]` of althing.toml with name, url, nats and route (default: this node alone)" },
+  routes_host: { schema: z.string().min(1).default("127.0.0.1"), flag: "--routes-host", env: "ALTHING_ROUTES_HOST", value: "ADDRESS", help: "address that the listener for other nodes' messaging servers is bound to" },
+  route_tls_cert: { schema: z.string().min(1).optional(), flag: "--route-tls-cert", env: "ALTHING_ROUTE_TLS_CERT", value: "FILE", help: "this node's certificate between messaging servers, PEM" },
+  route_tls_key: { schema: z.string().min(1).optional(), flag: "--route-tls-key", env: "ALTHING_ROUTE_TLS_KEY", value: "FILE", help: "its private key in PEM, mode 0600" },
+  route_tls_ca: { schema: z.string().min(1).optional(), flag: "--route-tls-ca", env: "ALTHING_ROUTE_TLS_CA", value: "FILE", help: "the cluster's own authority of routes, PEM; whoever it vouches for is a node" },
+  replicas: { schema: z.coerce.number().pipe(z.literal(replicaCounts)).optional(), flag: "--replicas", env: "ALTHING_REPLICAS", value: "N", help: "how many nodes keep a copy: 1, 3 or 5 (default: 1 alone, 3 in a cluster); 1 in a cluster loses data and logins with its node" },
+  at_rest_key_file: { schema: z.string().min(1).optional(), flag: "--at-rest-key-file", env: "ALTHING_AT_REST_KEY_FILE", value: "FILE", help: "key that everything in the data folder is encrypted with, mode 0600, kept outside of it; `althing at-rest key new` makes one" },
+  node_name: { schema: z.string().regex(nodeNameGrammar).default("n1"), flag: "--node-name", env: "ALTHING_NODE_NAME", value: "NAME", help: "this node's name in posture and checks" },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof settings;
@@ -105,7 +116,7 @@ export interface Ports {
   readonly routes: number;
   readonly internal: number;
 }
-export type Config = Readonly<Raw> & { readonly ports: Ports };
+export type Config = Readonly<Omit<Raw, "replicas">> & { readonly ports: Ports; readonly replicas: Replicas };
 export type ConfigSource = "flag" | "environment" | "file" | "default";
 
 export interface ResolvedConfig {
@@ -152,7 +163,9 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   checkExposure(raw);
   checkExternalNats(raw, sources);
   checkPeers(raw, sources);
-  return { config: { ...raw, ports: portsOf(raw) }, sources };
+  checkCluster(raw, sources);
+  checkAtRest(raw, sources);
+  return { config: { ...raw, replicas: replicasOf(raw), ports: portsOf(raw) }, sources };
 }
 
 /** Variables that the command line reads and the instance does not. */
@@ -177,10 +190,6 @@ function portsOf(raw: Raw): Ports {
     routes: follow(raw.routes_port, 4, 6250),
     internal: follow(raw.internal_port, 5, 8475),
   };
-}
-
-export function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function checkExposure(raw: Raw): void {
@@ -270,6 +279,20 @@ function checkPeers(raw: Raw, sources: Readonly<Record<SettingName, ConfigSource
   // The hub is handed every value anew, the empty list of runners among them.
   const given = wanting.find((key) => [raw[key] ?? []].flat().length > 0);
   if (given !== undefined) throw refuse(missing, `${settings[given].flag} needs it: other machines are reached with mutual TLS only`);
+}
+
+function checkCluster(raw: Raw, sources: Readonly<Record<SettingName, ConfigSource>>): void {
+  const refusal = judgeCluster(raw);
+  if (refusal === undefined) return;
+  const { key, detail, observed } = refusal;
+  throw new AppError("config.invalid", { key, source: sources[key], observed: JSON.stringify(observed) ?? "absent", detail });
+}
+
+/** The key reaches nats-server by the environment that it is started with, and one of the operator's is not started here. */
+function checkAtRest(raw: Raw, sources: Readonly<Record<SettingName, ConfigSource>>): void {
+  if (raw.at_rest_key_file === undefined || raw.nats_url === undefined) return;
+  const detail = "a nats-server of your own cannot be given the key: let `althing up` start it, or encrypt its disk";
+  throw new AppError("config.invalid", { key: "at_rest_key_file", source: sources.at_rest_key_file, observed: "given with nats_url", detail });
 }
 
 function isPeerUrl(text: string): boolean {

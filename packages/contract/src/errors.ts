@@ -143,9 +143,22 @@ export const errorCatalogue = {
   "object.not_found": { status: 404, kind: "user", retry: false, text: "There is no object {key}.", fix: "Check the key." },
   "data.locked": { status: 0, kind: "user", retry: false, text: "{path} is in use by process {pid}.", fix: "`althing stop --data {path}` ends it." },
   "data.mode": { status: 0, kind: "user", retry: false, text: "{path} has mode {observed}; it must not be open to others.", fix: "chmod {expected} {path}" },
-  "data.key_missing": { status: 0, kind: "system", retry: false, text: "{path} is missing, but the data folder is not empty.", fix: "Restore the key file from a backup; a new key would lose the data." },
+  "data.key_missing": { status: 0, kind: "system", retry: false, text: "{path} is missing: {detail}.", fix: "Restore the key file from a backup; a new key would lose the data. In a cluster all nodes have the file that `althing cluster init` made." },
+  "data.key_foreign": { status: 0, kind: "system", retry: false, text: "{path} holds the keys of another instance than the one whose store this is.", fix: "Put the instance's own file there: from its backup, or in a cluster the one that `althing cluster init` made. Nothing was changed." },
   "data.corrupt": { status: 0, kind: "system", retry: false, text: "{path} cannot be read: {detail}.", fix: "It is left as it is; restore it from a backup." },
   "data.not_found": { status: 0, kind: "user", retry: false, text: "There is no instance in {path}.", fix: "Name its folder with --data; `althing up` makes a new one." },
+
+  // --- encryption at rest: docs/architecture/at-rest.md ---
+  "encryption.key_missing": { status: 0, kind: "user", retry: false, text: "{path} is encrypted, and no at-rest key was given.", fix: "Give its key with --at-rest-key-file; without the key nothing in it can be read, by anybody." },
+  "encryption.key_wrong": { status: 0, kind: "user", retry: false, text: "The key in {key} is not the one that {path} is encrypted with.", fix: "Name the right key file; nothing was opened or changed." },
+  "encryption.key_unreadable": { status: 0, kind: "user", retry: false, text: "The at-rest key {path} cannot be read: {detail}.", fix: "Check the path; `althing at-rest key new FILE` makes a new key." },
+  "encryption.key_mode": { status: 0, kind: "user", retry: false, text: "The at-rest key {path} has mode {observed}; nobody but its owner may read it.", fix: "chmod 600 {path}" },
+  "encryption.key_place": { status: 0, kind: "user", retry: false, text: "The at-rest key {path} lies in the data folder that it is to protect.", fix: "Keep it elsewhere: whoever copies the folder must not get the key with it." },
+  "encryption.key_malformed": { status: 0, kind: "user", retry: false, text: "{path} holds no at-rest key: {detail}.", fix: "A key is 32 random bytes in base64url; `althing at-rest key new FILE` makes one." },
+  "encryption.not_enabled": { status: 0, kind: "user", retry: false, text: "{path} is not encrypted, and an at-rest key was given.", fix: "Run `althing at-rest enable` while the instance is stopped, or start it without the key." },
+  "encryption.already": { status: 0, kind: "user", retry: false, text: "{path} is encrypted with this key already.", fix: "Nothing is to be done; `althing at-rest rotate` changes the key." },
+  "encryption.failed": { status: 0, kind: "system", retry: true, text: "{path} could not be encrypted: {detail}.", fix: "The data is as it was before; mend the cause and try again." },
+  "encryption.unfinished": { status: 0, kind: "system", retry: false, text: "A change of {path} was cut off between two renames; all of it is in {incoming}.", fix: "`althing at-rest status` puts it into place." },
 
   // --- backup, restore, upgrade: docs/architecture/backup.md ---
   "backup.not_found": { status: 0, kind: "user", retry: false, text: "There is no backup {path}.", fix: "Check the path." },
@@ -179,6 +192,15 @@ export const errorCatalogue = {
   "cli.usage": { status: 0, kind: "user", retry: false, text: "{detail}.", fix: "--help shows examples." },
   "cli.declined": { status: 0, kind: "user", retry: false, text: "Nothing was done.", fix: "Answer yes, or give --yes." },
   "check.failed": { status: 0, kind: "system", retry: true, text: "The check failed: {detail}.", fix: "`althing doctor` explains the posture." },
+
+  // --- cluster: docs/architecture/cluster.md ---
+  "cluster.nodes_file": { status: 0, kind: "user", retry: false, text: "{path}: {key} is {observed}: {detail}.", fix: "Correct the file; deploy/nodes.toml shows its form. Nothing was written." },
+  "cluster.placeholder": { status: 0, kind: "user", retry: false, text: "{path}: {key} is still the placeholder {observed}.", fix: "Put in the real name or address of that machine. Nothing was written." },
+  "cluster.exists": { status: 0, kind: "user", retry: false, text: "{path} exists; a cluster's keys and certificates are never overwritten.", fix: "Choose another folder with -o; `--authority {path}/authority` makes new files for the same cluster." },
+  "cluster.authority": { status: 0, kind: "user", retry: false, text: "{path} does not hold the authorities of a cluster: {detail}.", fix: "Name the folder `authority` that `althing cluster init` wrote." },
+  "cluster.step_failed": { status: 0, kind: "system", retry: true, text: "{node}: {step} failed: {detail}. Nothing was done after it.", fix: "Mend what it names, then give the same command again; steps that were done may be done twice." },
+  "cluster.not_ready": { status: 0, kind: "system", retry: true, text: "{node} is not ready: {detail}.", fix: "`althing cluster status` shows every node; the log of that node says why." },
+  "cluster.demo_failed": { status: 0, kind: "system", retry: true, text: "The demonstration failed: {detail}.", fix: "Look into {data}; the logs of the nodes are there." },
 
   // --- communities ---
   "community.not_found": { status: 404, kind: "user", retry: false, text: "There is no community {community}, or you are not in it.", fix: "Check the name with `althing community list`; ask a member with members.invite to bring you in." },

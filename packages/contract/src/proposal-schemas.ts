@@ -157,6 +157,10 @@ export const proposalSummarySchema = proposalSchema
   .omit({ body: true, report: true, options: true, withdrawn: true })
   .extend({ outcome: tallyReportSchema.shape.outcome.optional(), winners: tallyReportSchema.shape.winners.optional() });
 export type ProposalSummary = z.infer<typeof proposalSummarySchema>;
+export const listedProposalSchema = proposalSummarySchema.extend({
+  voted: z.boolean().optional().describe("Has the caller a ballot in it; while the vote is open, and of nobody else"),
+});
+export type ListedProposal = z.infer<typeof listedProposalSchema>;
 
 export const versionSummarySchema = proposalVersionSchema.omit({ body: true, options: true, rule: true });
 export type VersionSummary = z.infer<typeof versionSummarySchema>;

@@ -43,7 +43,7 @@ export const membershipRoutes = {
     class: "user",
     permission: "communities.use",
     summary: "Communities that anybody may join or ask to join; a page may hold fewer than there are.",
-    query: z.strictObject({ after: communityIdSchema.optional(), limit: limit(200).default(100) }),
+    query: z.strictObject({ q: c.searchTextSchema.optional(), after: communityIdSchema.optional(), limit: limit(200).default(100) }),
     status: 200,
     response: z.object({
       communities: z.array(c.communityDoorSchema.omit({ rules: true, rulesVersion: true, questions: true, request: true })),

@@ -6,7 +6,7 @@
  * in the author's place.
  */
 import { z } from "zod";
-import { communityRefSchema } from "./community-schemas.ts";
+import { communityRefSchema, searchTextSchema } from "./community-schemas.ts";
 import { ulidSchema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import * as p from "./proposal-schemas.ts";
@@ -54,11 +54,12 @@ const lifeCycle = {
     query: z.strictObject({
       state: z.enum(p.proposalStates).optional(),
       mine: z.enum(["true", "false"]).default("false").describe("Only the caller's own"),
+      q: searchTextSchema.optional(),
       after: ulidSchema.optional(),
       limit,
     }),
     status: 200,
-    response: z.object({ proposals: z.array(p.proposalSummarySchema), next: ulidSchema.optional() }),
+    response: z.object({ proposals: z.array(p.listedProposalSchema), next: ulidSchema.optional() }),
     errors: [...found],
   },
   "proposals.get": {

@@ -81,6 +81,8 @@ export const sessionSchema = z.object({
   aclRevision: z.int().nonnegative(),
   /** Addresses for Node clients (`nats://` or `tls://`); browsers use `/api/bus` on the hub's own origin. */
   nats: z.array(z.string()),
+  /** Addresses of the hubs of a cluster, this node's own first; a client takes only those that name one another (docs/architecture/client.md). */
+  urls: z.array(z.string()).optional(),
   node: z.string(),
 });
 export type Session = z.infer<typeof sessionSchema>;
@@ -256,8 +258,13 @@ export const healthSchema = z.object({
   reason: z.string().optional(),
   version: z.string(),
   node: z.string(),
+  founding: z
+    .enum(["admin_only", "approval", "open"])
+    .optional()
+    .describe("Who founds communities: admins, users on request, or every user"),
   claimable: z.boolean().describe("No admin yet: the one-time link or `althing bootstrap` makes one"),
   posture: postureSchema,
+  urls: z.array(z.string()).optional().describe("Addresses of the hubs of a cluster"),
 });
 export type Health = z.infer<typeof healthSchema>;
 export type Posture = z.infer<typeof postureSchema>;

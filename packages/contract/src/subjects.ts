@@ -23,7 +23,7 @@ export const subjects = {
 } as const;
 
 /** Opaque names of streams: they are directory names on disk. */
-export const streams = { rooms: "R0", state: "S0", claims: "C0", objects: "B0", events: "E0" } as const;
+export const streams = { rooms: "R0", state: "S0", claims: "C0", objects: "B0", events: "E0", blobs: "F0" } as const;
 
 /** Headers of a republished message: the acknowledgement and gap check of a room. */
 export const echoHeaders = {

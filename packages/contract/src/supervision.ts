@@ -6,6 +6,9 @@
  */
 import { z } from "zod";
 
+/** The variable of nats-server's environment that holds its at-rest key: in no file and in no argument. */
+export const atRestKeyVariable = "ALTHING_AT_REST_KEY";
+
 export const toHubSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("start"), config: z.unknown(), natsVersion: z.string(), runnerToken: z.string().length(43) }),
   /** The node's runner: where its internal listener is and how it isolates; absent while it is down. */
@@ -24,6 +27,8 @@ export const fromHubSchema = z.discriminatedUnion("type", [
     aclFile: z.string(),
     fenceFile: z.string(),
     pidFile: z.string(),
+    /** With an at-rest key: what nats-server encrypts with. It goes into its environment and nowhere else. */
+    natsKey: z.string().optional(),
     /** For the runner: its folder, the origins of this instance's pages, and where extension pages are. */
     runner: z.object({ data: z.string(), origins: z.array(z.string()), publicBase: z.string() }),
   }),

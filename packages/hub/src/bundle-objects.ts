@@ -19,12 +19,12 @@ function needed(config: Config, key: "s3_endpoint" | "s3_credentials"): string {
 /** @throws {config.invalid} {data.mode} {store.unavailable} {store.corrupt} */
 export async function openBundleObjects(
   config: Config,
-  folder: Pick<DataFolder, "paths">,
+  folder: Pick<DataFolder, "paths" | "atRest">,
   connection: Pick<BusConnection, "account">,
 ): Promise<ObjectStore> {
   switch (config.bundle_store) {
     case "folder":
-      return openFolderObjects({ path: folder.paths.bundles });
+      return openFolderObjects({ path: folder.paths.bundles, ...folder.atRest.objects });
     case "s3":
       return openS3Objects({
         endpoint: needed(config, "s3_endpoint"),
@@ -33,6 +33,6 @@ export async function openBundleObjects(
         stagingPath: folder.paths.uploads,
       });
     case "jetstream":
-      return openJetStreamObjects({ connection: connection.account, stream: streams.objects, replicas: 1 });
+      return openJetStreamObjects({ connection: connection.account, stream: streams.objects, replicas: config.replicas });
   }
 }

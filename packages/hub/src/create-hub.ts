@@ -80,6 +80,8 @@ export interface HubState {
   readonly claims: ClaimStore;
   readonly secretsKey: Uint8Array;
   readonly extensions: ExtensionPlane;
+  /** In a cluster: does this other node serve nobody any more? */
+  readonly isGone?: ((node: string) => boolean) | undefined;
 }
 
 export interface Hub {
@@ -185,12 +187,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     url: origins.list[0] ?? "",
     busConnections: () => proxy.connections,
     eventStreams: () => serving?.eventStreams.size ?? 0,
-    serve({ bus, store, claims, secretsKey, extensions }) {
+    serve({ bus, store, claims, secretsKey, extensions, isGone }) {
       const idempotency = createIdempotency({
         store,
         node: config.node_name,
         secretsKey,
         nowMs,
+        isGone,
         onLost: (err) => log.error({ err }, "an answer could not be remembered"),
       });
       const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);

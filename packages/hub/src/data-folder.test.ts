@@ -48,6 +48,49 @@ test("a new folder is 0700 and its keys 0600; the second opening finds the same 
   expect(new Set([first.keys.hubPublic, first.keys.sysPublic]).size).toBe(2);
 });
 
+test("a node of a cluster is prepared with the instance's keys; its own are made at the first start", async () => {
+  await openOnce();
+  const shared = await readFile(join(data, "keys", "instance.json"), "utf8");
+  await rm(data, { recursive: true });
+  await mkdir(join(data, "keys"), { recursive: true, mode: 0o700 });
+  await chmod(data, 0o700);
+  await writeFile(join(data, "keys", "instance.json"), shared, { mode: 0o600 });
+  const folder = await openDataFolder(data, "kv");
+  folder.close();
+  expect(Buffer.from(folder.keys.nameKey).toString("base64url")).toBe((JSON.parse(shared) as { nameKey: string }).nameKey);
+  expect(await readFile(join(data, "keys", "instance.json"), "utf8")).toBe(shared);
+});
+
+test("a node of a cluster without the instance's keys is refused, makes none, and starts once it has them", async () => {
+  await openOnce();
+  const shared = await readFile(join(data, "keys", "instance.json"), "utf8");
+  await rm(data, { recursive: true });
+  for (let tries = 0; tries < 2; tries++) {
+    await expect(openDataFolder(data, "kv", undefined, true)).rejects.toMatchObject({
+      code: "data.key_missing",
+      params: { path: join(data, "keys", "instance.json") },
+      message: expect.stringContaining("althing cluster init"),
+    });
+    await expect(stat(join(data, "keys", "instance.json"))).rejects.toThrow("ENOENT");
+  }
+  await writeFile(join(data, "keys", "instance.json"), shared, { mode: 0o600 });
+  const folder = await openDataFolder(data, "kv", undefined, true);
+  folder.close();
+  expect(Buffer.from(folder.keys.nameKey).toString("base64url")).toBe((JSON.parse(shared) as { nameKey: string }).nameKey);
+});
+
+test.each(["keys/hub.nkey", "nats/js/x", "blobs/x"])(
+  "instance keys beside %s without a format are damage, no preparation",
+  async (name) => {
+    await openOnce();
+    await rm(join(data, "format.json"));
+    for (const key of ["hub.nkey", "sys.nkey"]) await rm(join(data, "keys", key));
+    await mkdir(join(data, name, ".."), { recursive: true, mode: 0o700 });
+    await writeFile(join(data, name), "data", { mode: 0o600 });
+    expect(await codeOf(openDataFolder(data, "kv"))).toBe("data.corrupt");
+  },
+);
+
 test.each(["", "keys", "nats", "state", "run", "blobs"])("a folder open to others is refused: %s", async (name) => {
   await openOnce();
   await chmod(join(data, name), 0o755);

@@ -266,7 +266,7 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
   // Last: they begin at once, and only `close` ends them.
   community.hooks.start();
   const projection = createEventProjection({
-    ...{ store, events: community.events, sink: createEventStream(options.connection.account) },
+    ...{ store, events: community.events, sink: createEventStream(options.connection.account, { replicas: config.replicas }) },
     onFailure: (error) => log("warn", "events could not be published", { detail: error instanceof Error ? error.message : String(error) }),
   });
 
@@ -305,7 +305,13 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
  */
 async function openExecutionStore({ config, folder, nowMs }: ExtensionPlaneOptions): Promise<Store | undefined> {
   if (config.store !== "sqlite") return undefined;
-  return openSqliteStore({ path: folder.paths.executionsDb, migrations: [], fsync: "interval", clock: { now: nowMs } });
+  return openSqliteStore({
+    path: folder.paths.executionsDb,
+    migrations: [],
+    fsync: "interval",
+    clock: { now: nowMs },
+    ...folder.atRest.executions,
+  });
 }
 
 /** The PEM file, and the lists beside it under the same name with `.crl`. @throws {trust.bundle_invalid} */

@@ -13,6 +13,8 @@ export interface Gate {
   /** Why it is not open; empty when it is. */
   readonly reason: string;
   open(): void;
+  /** Still starting, and for what it waits. */
+  wait(reason: string): void;
   close(reason: string): void;
   stop(): void;
   /** @throws {system.unavailable} {system.stopping} */
@@ -35,6 +37,7 @@ export function createGate(): Gate {
       return reason;
     },
     open: () => set("open", ""),
+    wait: (why) => set("starting", why),
     close: (why) => set("closed", why),
     stop: () => set("stopping", "stopping"),
     check() {

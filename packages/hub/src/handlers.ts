@@ -73,6 +73,12 @@ export function createHandlers(
   const { users, sessions, rooms, blobs } = bus;
   /** The route's schema made this input, which the type system cannot see through the table. */
   const as = <N extends RouteName>(call: Call) => call.input as Input<N>;
+  /** Whether all nodes have it, where there are several. */
+  const withReplicas = async <T extends object>(act: Promise<T>): Promise<T & { replicas?: string }> => {
+    const done = await act;
+    const replicas = await bus.replicas();
+    return replicas === undefined ? done : { ...done, replicas };
+  };
   const putBlob = (call: Call) => {
     const { sha256, bytes } = call.upload();
     return blobs.put(call.caller(), { ...as<"blobs.put">(call), hash: sha256, bytes });
@@ -82,8 +88,8 @@ export function createHandlers(
     "join.post": (c) => users.join(c.signPub, as<"join.post">(c)),
     "invitations.create": (c) => users.createInvitation(c.caller()),
     "users.list": (c) => users.list(c.caller(), as<"users.list">(c)),
-    "users.add": (c) => users.add(c.caller(), as<"users.add">(c)),
-    "users.revoke": (c) => users.revoke(c.caller(), as<"users.revoke">(c)),
+    "users.add": (c) => withReplicas(users.add(c.caller(), as<"users.add">(c))),
+    "users.revoke": (c) => withReplicas(users.revoke(c.caller(), as<"users.revoke">(c))),
     "identities.get": (c) => users.identity(c.caller(), as<"identities.get">(c)),
     "me.get": (c) => users.me(c.caller()),
     "me.keys.put": (c) => users.putKeys(c.caller(), as<"me.keys.put">(c)),

@@ -1,13 +1,14 @@
 /** The hub as a process: the supervisor's protocol, the fence, a lost nats-server, a second start, one-shot bootstrap. */
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { bootstrapSchema } from "@althing/contract";
+import { bootstrapSchema, newInstanceKeys } from "@althing/contract";
 import { tempDir } from "@althing/testkit";
 import { plainRequest, startHubProcess, startNatsServer, testConfig } from "../test/hub-process.ts";
 import { callAs, newIdentity } from "../test/serve-hub.ts";
@@ -48,7 +49,7 @@ test("start, claim by the one-time link, fence, lost nats-server, stop, second s
     const health = await healthOf(hub.url);
     expect(health).toMatchObject({
       status: 200,
-      body: { status: "ready", claimable: true, posture: { acl: { state: "live" }, fsync: "always" } },
+      body: { status: "ready", claimable: true, founding: "admin_only", posture: { acl: { state: "live" }, fsync: "always" } },
     });
     expect((await stat(join(config.data, "run", "hub.sock"))).mode & 0o777).toBe(0o600);
 
@@ -150,6 +151,27 @@ test("the state in JetStream serves as well as SQLite", { timeout: 30_000 }, asy
     await hub.stop();
   }
 });
+
+test.each(["kv", "sqlite"])(
+  "with another instance's keys a store of %s is refused, and serves again with its own",
+  { timeout: 60_000 },
+  async (store) => {
+    await using dir = await tempDir();
+    const config = await testConfig(join(dir.path, "data"), { store });
+    await (await startHubProcess(config)).stop();
+    const path = join(config.data, "keys", "instance.json");
+    const own = await readFile(path, "utf8");
+    await writeFile(path, JSON.stringify(newInstanceKeys(() => randomBytes(32).toString("base64url"))));
+    await expect(startHubProcess(config)).rejects.toThrow("data.key_foreign");
+    await writeFile(path, own);
+    const again = await startHubProcess(config);
+    try {
+      expect((await healthOf(again.url)).status).toBe(200);
+    } finally {
+      await again.stop();
+    }
+  },
+);
 
 test("the hub alone says how it is started, and settings from the supervisor are checked again", async () => {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], { stdio: ["ignore", "ignore", "pipe"] });

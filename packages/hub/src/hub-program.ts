@@ -9,6 +9,7 @@ import type { BusConnection } from "@althing/bus";
 import {
   isAppError,
   AppError,
+  clusterOf,
   limits,
   peerListener,
   resolveConfig,
@@ -16,11 +17,14 @@ import {
   toHubSchema,
   type Config,
   type FromHub,
+  type Posture,
   type ToHub,
 } from "@althing/contract";
 import { readPeerTls, type PeerTls } from "@althing/extension/peer-tls";
 import { z } from "zod";
 import { backupAgeSeconds } from "./backup/backup-record.ts";
+import type { ClusterView } from "./cluster-fence.ts";
+import type { ClusterWatch } from "./cluster-watch.ts";
 import { createHub, type Hub } from "./create-hub.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
 import { openExtensionPlane, publicBaseOf, type ExtensionPlane } from "./extension-plane.ts";
@@ -36,6 +40,8 @@ import { readTlsFiles } from "./tls-files.ts";
 const drainMs = 5_000;
 const sweepIntervalMs = 10 * 60_000;
 const reopenRetryMs = 250;
+/** How long a node that has its store waits at its start for the other hubs. */
+const othersMaxMs = 120_000;
 
 export interface HubProgramOptions {
   readonly send: (message: FromHub) => void;
@@ -88,16 +94,24 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   let beat: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
   let ticker: Ticker | undefined;
+  const stopped = new AbortController();
   let log = options.log ?? createLog({ level: "info", node: "starting" });
 
   const shut = (reason: string) => {
     closings++;
     gate.close(reason);
   };
-  /** Opens unless the gate was shut again since `since`. */
+  /** Opens unless the gate was shut again since `since`, or the other nodes are not heard. */
   const openGate = (since: number): boolean => {
-    if (since === closings) gate.open();
-    return since === closings;
+    const mayOpen = since === closings && clusterReason() === "";
+    if (mayOpen) gate.open();
+    return mayOpen;
+  };
+  /** Why a node of a cluster must not serve now; empty where it may. */
+  const clusterReason = (): string => opened?.cluster?.view().reason ?? "";
+  const clusterPosture = (watch: ClusterWatch): Posture["cluster"] => {
+    const { size, heard, hasQuorum: quorum } = watch.view();
+    return { size, quorum: quorum && opened !== undefined, replicas: opened?.replicas ?? 0, heard };
   };
   let beatAtMs: number | undefined;
   /**
@@ -125,15 +139,21 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
         origins: originsOf(own).filter((origin) => !origin.includes("[")),
         publicBase: publicBaseOf(own),
       };
-      options.send({ type: "prepared", ...natsFiles(own, folder), runner: place });
+      options.send({ type: "prepared", ...natsFiles(own, folder), ...folder.atRest.nats, runner: place });
     },
     "nats-started": async () => {
       if (prepared === undefined) throw new TypeError("nats-started came before start");
       if (opened !== undefined) return reopen("nats-server was started again");
       const since = closings;
       const signalReload = () => options.send({ type: "reload" });
-      opened = await openState({ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log, signalReload });
+      opened = await openState({
+        ...{ config: prepared.config, folder: prepared.folder, nowMs: options.nowMs, log, signalReload },
+        onCluster: (watch) => prepared?.hub.health.setCluster(() => clusterPosture(watch)),
+        onWaiting: gate.wait,
+        stopping: stopped.signal,
+      });
       watchConnection(opened.connection);
+      watchCluster(opened);
       extensions = await openExtensions(prepared, opened);
       giveState(prepared, opened, extensions);
       const adminLink = (await opened.bus.users.claimable())
@@ -141,6 +161,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
         : undefined;
       openGate(since);
       sendBeat();
+      await othersHeard(opened);
       options.send({ type: "ready", url: prepared.hub.url, ...(adminLink === undefined ? {} : { adminLink }) });
       log.info({ nats: opened.connection.serverVersion }, "ready");
       sweeper = setInterval(sweep, sweepIntervalMs);
@@ -164,7 +185,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     const tls = await readTlsFiles(config);
     const peers = peerListener(config);
     const peerTls = peers === undefined ? undefined : await readPeerTls({ ...peers.files, name: peers.name }, options.nowMs());
-    const folder = await openDataFolder(config.data, config.store);
+    const folder = await openDataFolder(config.data, config.store, config.at_rest_key_file, clusterOf(config) !== undefined);
     try {
       await writeNatsFiles(config, folder);
       const hub = await createHub({
@@ -195,6 +216,40 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     });
   }
 
+  /**
+   * Alone among silent nodes, or behind them: nobody is served, and the messaging server admits nobody. Heard again, the state is read anew first.
+   */
+  function watchCluster({ cluster, bus }: OpenState): void {
+    let wasOpen = cluster?.view().isOpen ?? true;
+    const tell = ({ isOpen, reason }: ClusterView): void => {
+      if (stopping !== undefined) return;
+      if (!isOpen && gate.state !== "starting") gate.close(reason);
+      if (!isOpen && gate.state === "starting") gate.wait(reason);
+      if (isOpen === wasOpen) return;
+      wasOpen = isOpen;
+      log.warn({ reason }, isOpen ? "the other nodes are heard" : "fenced off from the other nodes");
+      if (isOpen) return void enqueue(() => reopen("the other nodes were not heard"));
+      if (gate.state !== "starting") shut(reason);
+      else closings++;
+      void bus.fence();
+    };
+    cluster?.onChange(tell);
+    if (!wasOpen) void bus.fence();
+  }
+
+  /** A node is ready when it serves. @throws {nats.unavailable} the others are not heard for long */
+  async function othersHeard({ cluster }: OpenState): Promise<void> {
+    const startedMs = performance.now();
+    const isServing = () => cluster === undefined || stopping !== undefined || gate.state === "open";
+    while (!isServing()) {
+      if (cluster?.view().isOpen === true) await openAgain("the other nodes are heard");
+      else gate.wait(clusterReason());
+      if (isServing()) return;
+      if (performance.now() - startedMs > othersMaxMs) throw new AppError("nats.unavailable", { detail: gate.reason });
+      await new Promise((resolve) => setTimeout(resolve, reopenRetryMs));
+    }
+  }
+
   function openExtensions(
     { config, folder, hub, log: ownLog, runnerToken, peerTls }: Prepared,
     { bus, connection, store }: OpenState,
@@ -208,11 +263,15 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
 
   function giveState({ config, hub, folder }: Prepared, state: OpenState, plane: ExtensionPlane): void {
     const { bus, connection } = state;
-    hub.serve({ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey, extensions: plane });
+    hub.serve({
+      ...{ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey, extensions: plane },
+      isGone: state.cluster?.isGone,
+    });
     hub.health.setSources({
       acl: () => ({ state: bus.acl.state, revision: bus.acl.revision() }),
       store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
       fsync: state.fsync,
+      atRest: folder.atRest.fingerprint === undefined ? "off" : "on",
       natsConnected: () => connection.connected(),
       claimable: () => bus.users.claimable(),
       sandbox: () => (config.runner_base_url.length > 0 ? plane.runner.isolation() : runner.isolation),
@@ -236,8 +295,14 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     if (prepared === undefined || opened === undefined) return;
     gate.close(reason);
     log.warn({ reason }, "closed");
-    while (stopping === undefined) {
+    await openAgain(reason);
+  }
+
+  async function openAgain(reason: string): Promise<void> {
+    while (stopping === undefined && opened !== undefined) {
       const since = closings;
+      // Whoever hears the others again has this done then.
+      if (clusterReason() !== "") return gate.close(clusterReason());
       try {
         if (!opened.connection.connected()) throw new AppError("nats.unavailable", { detail: "not connected" });
         await opened.refresh();
@@ -276,6 +341,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
 
   async function shutDown(code: number): Promise<void> {
     gate.stop();
+    stopped.abort();
     clearInterval(sweeper);
     await within(drainMs, ticker?.stop());
     await settled(prepared?.hub.close(drainMs), log);

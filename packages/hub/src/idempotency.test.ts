@@ -18,7 +18,7 @@ const request = (key: string, more: Partial<IdempotentRequest> = {}): Idempotent
 });
 const answer = (body: string) => ({ status: 201, headers: { "content-type": "application/json" }, body });
 
-function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = "n1") {
+function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = "n1", isGone?: (node: string) => boolean) {
   const clock = createFakeClock(1_000_000);
   const store = outcomeStore(records);
   const lost: unknown[] = [];
@@ -28,6 +28,7 @@ function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = 
     secretsKey: new Uint8Array(32).fill(7),
     nowMs: () => clock.now(),
     keysPerUserMax,
+    isGone,
     onLost: (error) => lost.push(error),
   });
   const things = store.collection({ name: "things", schema: z.object({ n: z.int() }) });
@@ -141,6 +142,26 @@ describe("a process that died", () => {
     await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
     other.clock.advance(idempotencyLeaseMs);
     expect((await again()).body).toBe('{"n":0}');
+    expect(await other.count()).toBe(1);
+  });
+
+  test("with its node is not waited for: as soon as that is known to be gone another acts, and what was still on its way is refused", async () => {
+    const records = openMemoryStore();
+    const gone = new Set<string>();
+    const first = build(100, records, "n1");
+    let late: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (late = resolve));
+    const dying = first.idempotency.run(request("key-gone-1"), () => held.then(first.create));
+    await turn();
+    const other = build(100, records, "n2", (node) => gone.has(node));
+    const again = () => other.idempotency.run(request("key-gone-1"), other.create, other.recover);
+    await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+    gone.add("n3");
+    await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+    gone.add("n1");
+    expect((await again()).body).toBe('{"n":0}');
+    late();
+    await expect(dying).rejects.toMatchObject({ code: "store.conflict" });
     expect(await other.count()).toBe(1);
   });
 

@@ -35,7 +35,7 @@ const answerSchema = z.object({ status: z.int(), headers: z.record(z.string(), z
 export type StoredAnswer = z.infer<typeof answerSchema>;
 
 export const idempotencyCollection = { name: "idempotency", schema: recordSchema } as const;
-/** After this a record that is not done is of a process that died, whosever it is. */
+/** After this a record that is not done is of a process that died, whosever it is; of a node that is known to be gone it is not waited for. */
 export const idempotencyLeaseMs = 60_000;
 /** Live records of one user; beyond it the header is refused, so that nobody fills the store with answers. */
 export const idempotencyKeysPerUserMax = 10_000;
@@ -77,6 +77,8 @@ export interface IdempotencyOptions {
   readonly secretsKey: Uint8Array;
   readonly nowMs: () => number;
   readonly keysPerUserMax?: number;
+  /** Is this another node that serves nobody any more? Without it the lease alone tells. */
+  readonly isGone?: ((node: string) => boolean) | undefined;
   /** An answer was given but could not be remembered. */
   readonly onLost: (error: unknown) => void;
 }
@@ -102,7 +104,8 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
 
   /** Will nobody answer it any more? */
   function isDead({ isOver, node, boot, startedAtMs }: IdempotencyRecord, now: number): boolean {
-    return isOver === true || (node === life.node && boot !== life.boot) || startedAtMs + idempotencyLeaseMs <= now;
+    const hasEnded = node === life.node ? boot !== life.boot : node !== undefined && options.isGone?.(node) === true;
+    return isOver === true || hasEnded || startedAtMs + idempotencyLeaseMs <= now;
   }
 
   /** @returns the revision of our claim, the answer given before, or the record of an act that was committed and has no answer */

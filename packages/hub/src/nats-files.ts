@@ -6,8 +6,8 @@
  */
 import { lstat, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { fenceConfig, maxPayloadBytes, natsConfig, type BusConnection } from "@althing/bus";
-import { AppError, externalNats, type Config } from "@althing/contract";
+import { fenceConfig, maxPayloadBytes, natsConfig, type BusConnection, type NatsClusterInput } from "@althing/bus";
+import { AppError, clusterOf, externalNats, type Config } from "@althing/contract";
 import type { DataFolder } from "./data-folder.ts";
 import { isMissing, writePrivateFile } from "./private-file.ts";
 
@@ -36,11 +36,28 @@ function tlsOf(config: Config): { certFile: string; keyFile: string } | undefine
   return { certFile: config.tls_cert, keyFile: config.tls_key };
 }
 
+/** Routes are told apart by their own authority, so the name needs no secret and no setting. */
+const clusterName = "althing";
+
+function clusterInput(config: Config): NatsClusterInput | undefined {
+  const cluster = clusterOf(config);
+  const { route_tls_cert: certFile, route_tls_key: keyFile, route_tls_ca: caFile } = config;
+  if (cluster === undefined || certFile === undefined || keyFile === undefined || caFile === undefined) return undefined;
+  return {
+    name: clusterName,
+    host: config.routes_host,
+    port: config.ports.routes,
+    routes: cluster.nodes.filter(({ name }) => name !== cluster.self.name).map(({ route }) => route),
+    tls: { certFile, keyFile, caFile },
+  };
+}
+
 /** `nats.conf` for the server of this node, whoever starts it. */
-export function natsConfigText(config: Config, folder: Pick<DataFolder, "paths" | "keys">): string {
+export function natsConfigText(config: Config, folder: Pick<DataFolder, "paths" | "keys" | "atRest">): string {
   const tls = tlsOf(config);
   const external = externalNats(config);
   const files = natsFiles(config, folder);
+  const cluster = clusterInput(config);
   return natsConfig({
     serverName: config.node_name,
     // Without a certificate NATS stays on this machine; a proxy for HTTP does not carry it.
@@ -52,9 +69,11 @@ export function natsConfigText(config: Config, folder: Pick<DataFolder, "paths" 
     aclInclude: `./${basename(files.aclFile)}`,
     systemNkey: folder.keys.sysPublic,
     debug: config.nats_debug,
+    encryptsAtRest: folder.atRest.nats.natsKey !== undefined,
     // Records of a JetStream store may be larger than frames.
     ...(config.store === "kv" ? { maxPayloadBytes: kvMaxPayloadBytes } : {}),
     ...(tls === undefined ? {} : { tls }),
+    ...(cluster === undefined ? {} : { cluster }),
     ...(external === undefined ? {} : { comment: "For a nats-server of your own; keep it beside the access list that it includes." }),
   });
 }

@@ -19,6 +19,7 @@ import {
   type User,
 } from "@althing/contract";
 import { openSqliteStore } from "@althing/store";
+import { atRestModes, runAtRestTask, type AtRestMode } from "./at-rest/at-rest-tasks.ts";
 import { backupModes, runBackupTask, type BackupMode } from "./backup/backup-tasks.ts";
 import { requireUpgraded } from "./backup/require-upgraded.ts";
 import { openDataFolder } from "./data-folder.ts";
@@ -42,14 +43,16 @@ export interface OneShotOptions {
   readonly signal: AbortSignal;
 }
 
-type Mode = "bootstrap" | "nats-config" | BackupMode;
+type Mode = "bootstrap" | "nats-config" | BackupMode | AtRestMode;
+
+const isAtRestMode = (mode: BackupMode | AtRestMode): mode is AtRestMode => atRestModes.some((known) => known === mode);
 
 /** @returns the exit code */
 export async function runOneShot(options: OneShotOptions): Promise<number> {
   try {
-    const { mode, data } = taskOf(options.args);
+    const task = taskOf(options.args);
     const input = await options.readInput();
-    const done = await runMode(mode, data, input, options);
+    const done = await runMode(task, input, options);
     options.writeOutput(`${JSON.stringify(done)}\n`);
     return 0;
   } catch (error) {
@@ -60,20 +63,30 @@ export async function runOneShot(options: OneShotOptions): Promise<number> {
   }
 }
 
-function runMode(mode: Mode, data: string, input: Uint8Array, options: OneShotOptions): Promise<unknown> {
-  if (mode === "bootstrap") return bootstrap(data, input, options.nowMs);
+function runMode({ mode, data, atRestKeyFile }: Task, input: Uint8Array, options: OneShotOptions): Promise<unknown> {
+  if (mode === "bootstrap") return bootstrap({ data, atRestKeyFile }, input, options.nowMs);
   if (mode === "nats-config") return prepareNats(data, input);
   const { nowMs, version, progress, signal } = options;
-  return runBackupTask(mode, data, parseStrictJson(input), { nowMs, program: version, progress, signal, migrations: stateMigrations });
+  const deps = { nowMs, program: version, progress, signal, migrations: stateMigrations, atRestKeyFile };
+  if (isAtRestMode(mode)) return runAtRestTask(mode, data, parseStrictJson(input), deps);
+  return runBackupTask(mode, data, parseStrictJson(input), deps);
+}
+
+interface Task {
+  readonly mode: Mode;
+  readonly data: string;
+  /** A path; the key itself is in the file. */
+  readonly atRestKeyFile: string | undefined;
 }
 
 /** @throws {cli.usage} */
-function taskOf(args: readonly string[]): { readonly mode: Mode; readonly data: string } {
-  const [name, flag, data, ...more] = args;
-  const mode = (["bootstrap", "nats-config", ...backupModes] as const).find((known) => known === name);
-  if (mode === undefined || flag !== "--data" || data === undefined || data === "" || more.length > 0)
-    throw new AppError("cli.usage", { detail: "one-shot MODE --data DIR" });
-  return { mode, data };
+function taskOf(args: readonly string[]): Task {
+  const [name, flag, data, keyFlag, atRestKeyFile, ...more] = args;
+  const mode = (["bootstrap", "nats-config", ...backupModes, ...atRestModes] as const).find((known) => known === name);
+  const hasKey = keyFlag === "--at-rest-key-file" && atRestKeyFile !== undefined && atRestKeyFile !== "";
+  if (mode === undefined || flag !== "--data" || data === undefined || data === "" || (keyFlag !== undefined && !hasKey) || more.length > 0)
+    throw new AppError("cli.usage", { detail: "one-shot MODE --data DIR [--at-rest-key-file FILE]" });
+  return { mode, data, atRestKeyFile };
 }
 
 /** Input: the settings, resolved. @throws {config.invalid} {data.locked} and what opening the folder throws */
@@ -97,15 +110,16 @@ async function prepareNats(data: string, input: Uint8Array): Promise<ExternalNat
 }
 
 /** @throws {bootstrap.closed} {user.exists} {user.handle_taken} {user.bad_key_proof} {data.locked} and what opening the folder throws */
-async function bootstrap(data: string, input: Uint8Array, nowMs: () => number): Promise<User> {
+async function bootstrap(task: Pick<Task, "data" | "atRestKeyFile">, input: Uint8Array, nowMs: () => number): Promise<User> {
   const parsed = bootstrapSchema.safeParse(parseStrictJson(input));
   if (!parsed.success)
     throw new AppError("request.invalid", { detail: "the input is not a newcomer with a key" }, { faults: faultsOf(parsed.error) });
-  const folder = await openDataFolder(data, "sqlite");
+  const folder = await openDataFolder(task.data, "sqlite", task.atRestKeyFile);
   try {
     const clock = { now: nowMs };
-    await requireUpgraded(folder.paths, stateMigrations);
-    const store = await openSqliteStore({ path: folder.paths.stateDb, migrations: stateMigrations, fsync: "always", clock });
+    const { sqlite } = folder.atRest;
+    await requireUpgraded(folder.paths, stateMigrations, sqlite.key);
+    const store = await openSqliteStore({ path: folder.paths.stateDb, migrations: stateMigrations, fsync: "always", clock, ...sqlite });
     try {
       await folder.markFounded();
       return await createNewcomers({ store, collections: openCollections(store), clock, limits }).bootstrap(parsed.data);

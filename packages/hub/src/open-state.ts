@@ -1,14 +1,27 @@
 /**
  * Opens what a serving hub needs of the outside: NATS, the store, claims, objects, and the bus over them.
  *
- * Invariant: opened in this order and closed in the reverse; a failure half-way closes what was opened. An existing store is never made anew.
+ * Invariant: opened in this order and closed in the reverse; a failure half-way closes what was opened. An existing store is never made anew. In a
+ * cluster the hubs hear each other before there is a store, and the store is waited for, because nodes start in any order.
  * What the posture says of fsync is what nats-server reports and what the store was opened with.
  */
-import { aclConfig, connectBus, createBus, proveExternalAcl, type Bus, type BusConnection, type BusConnectionOptions } from "@althing/bus";
-import { AppError, externalNats, streams, type Config, type Posture } from "@althing/contract";
+import { join } from "node:path";
+import {
+  aclConfig,
+  connectBus,
+  createBus,
+  fewestReplicas,
+  proveExternalAcl,
+  type Bus,
+  type BusConfig,
+  type BusConnection,
+  type BusConnectionOptions,
+} from "@althing/bus";
+import { AppError, addressesOf, clusterOf, externalNats, hasCode, isAppError, streams, type Config, type Posture } from "@althing/contract";
 import {
   openFolderObjects,
   openJetStreamClaims,
+  openJetStreamObjects,
   openJetStreamStore,
   openSqliteClaims,
   openSqliteStore,
@@ -19,8 +32,10 @@ import {
 import { z } from "zod";
 import { refuseWhatCameBefore } from "./backup/restored-mark.ts";
 import { requireUpgraded } from "./backup/require-upgraded.ts";
+import { openClusterWatch, type ClusterWatch } from "./cluster-watch.ts";
 import { isExposed } from "./create-hub.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { requireOwnStore } from "./instance-fingerprint.ts";
 import type { HubLog } from "./log.ts";
 import { checkExternalServer, natsFiles } from "./nats-files.ts";
 import { writePrivateFile } from "./private-file.ts";
@@ -34,7 +49,11 @@ export interface OpenState {
   readonly bus: Bus;
   readonly schemaVersion: number;
   readonly fsync: Posture["fsync"];
-  /** Reads the state anew and puts the access list made of it in force. */
+  /** The other nodes; absent where there are none. */
+  readonly cluster: ClusterWatch | undefined;
+  /** Copies that every stream has at least. */
+  readonly replicas: number;
+  /** Reads the state anew and puts the access list made of it in force, unless this node must not serve. */
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
@@ -46,26 +65,85 @@ export interface OpenStateOptions {
   readonly log: HubLog;
   /** Has the process of an operator's nats-server told to read its configuration again; a server of our own is asked on its system account. */
   readonly signalReload?: () => void;
+  /** In a cluster: the other nodes are looked for from now on, the store may be long in coming. */
+  readonly onCluster?: (cluster: ClusterWatch) => void;
+  /** What the opening waits for. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Ends the waiting. */
+  readonly stopping?: AbortSignal;
 }
 
-/** @throws {nats.unavailable} {nats.version} {nats.acl_unmanaged} {config.invalid} {store.corrupt} {store.version} {store.unavailable} */
-export async function openState({ config, folder, nowMs, log, signalReload = () => undefined }: OpenStateOptions): Promise<OpenState> {
+/** Nodes of a cluster start in any order: what needs a majority of them is tried so long. */
+const openMaxMs = 120_000;
+const openRetryMs = 500;
+
+/** @throws {nats.unavailable} {nats.version} {nats.acl_unmanaged} {config.invalid} {store.corrupt} {store.version} {store.unavailable} {data.key_foreign} */
+export async function openState(options: OpenStateOptions): Promise<OpenState> {
+  const { config, folder, signalReload = () => undefined } = options;
+  const connection = await connectNats(config, folder, signalReload);
+  const cluster = clusterOf(config);
+  if (cluster === undefined) {
+    return openOver(options, connection, undefined).catch(async (error: unknown) => {
+      await connection.close();
+      throw error;
+    });
+  }
+  const watch = openClusterWatch({ cluster, account: connection.account, monotonicMs: () => performance.now() });
+  options.onCluster?.(watch);
+  try {
+    return await openPatiently(options, watch, () => openOver(options, connection, watch));
+  } catch (error) {
+    watch.close();
+    await connection.close();
+    throw error;
+  }
+}
+
+/** A majority may not be there yet, or have no leader: tried again until it is, and what is missing is said meanwhile. */
+async function openPatiently(options: OpenStateOptions, watch: ClusterWatch, open: () => Promise<OpenState>): Promise<OpenState> {
+  const { onWaiting = () => undefined, log, stopping } = options;
+  const startedMs = performance.now();
+  let failure = "";
+  const tell = () => onWaiting([watch.view().reason, failure].filter((text) => text !== "").join("; ") || "starting");
+  const timer = setInterval(tell, openRetryMs).unref();
+  try {
+    for (;;) {
+      tell();
+      try {
+        return await open();
+      } catch (error) {
+        const mayPass = hasCode(error, "store.unavailable") || hasCode(error, "nats.unavailable");
+        if (!mayPass || stopping?.aborted === true || performance.now() - startedMs > openMaxMs) throw error;
+        failure = isAppError(error) ? error.message : "";
+        log.info({ failure, heard: watch.view().heard }, "the store is not there yet");
+      }
+      await new Promise((resolve) => setTimeout(resolve, openRetryMs));
+    }
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function openOver(
+  { config, folder, nowMs, log }: OpenStateOptions,
+  connection: BusConnection,
+  watch: ClusterWatch | undefined,
+): Promise<OpenState> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of opened.reverse()) await end();
   };
   try {
-    const connection = await connectNats(config, folder, signalReload);
-    opened.push(() => connection.close());
     const clock = { now: nowMs };
     const { store: records, claims } =
-      config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, folder, clock);
+      config.store === "sqlite" ? await openSqlite(folder, clock) : await openJetStream(connection, config, folder, clock);
     const store = outcomeStore(records);
     opened.push(
       () => store.close(),
       () => claims.close(),
     );
-    const objects: ObjectStore = openFolderObjects({ path: folder.paths.blobs });
+    await requireOwnStore(records, folder.keys.nameKey, join(folder.paths.keys, "instance.json"));
+    const objects = await openBlobObjects(connection, config, folder);
     opened.push(() => objects.close());
     await folder.markFounded();
     const bus = await createBus({
@@ -76,23 +154,43 @@ export async function openState({ config, folder, nowMs, log, signalReload = () 
       clock,
       log: (level, event, fields) => log[level](fields, event),
       onDecided: noteDecided,
+      ...(watch === undefined ? {} : { peers: watch.peers }),
       config: {
         node: config.node_name,
-        natsUrls: [addressForClients(config)],
+        ...addressesForClients(config),
         aclFile: natsFiles(config, folder).aclFile,
         hubNkey: folder.keys.hubPublic,
         systemNkey: folder.keys.sysPublic,
         nameKey: folder.keys.nameKey,
         exposed: isExposed(config),
+        replicas: config.replicas,
+        shared: watch !== undefined,
       },
     });
     opened.push(() => bus.close());
-    const fsync = await fsyncOf(connection);
-    return { connection, store, claims, bus, schemaVersion: await store.schemaVersion(), fsync, refresh: () => bus.fenced(), close };
+    watch?.setSources({ position: bus.position, inForce: () => bus.acl.revision(), heardOf: bus.heardOf });
+    return {
+      ...{ connection, store, claims, bus, cluster: watch },
+      schemaVersion: await store.schemaVersion(),
+      fsync: await fsyncOf(connection),
+      replicas: watch === undefined ? 1 : await fewestReplicas(connection.account),
+      refresh: () => bus.fenced(() => watch?.view().isOpen ?? true),
+      async close() {
+        watch?.close();
+        await close();
+        await connection.close();
+      },
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** In a cluster ciphertext is where the state is: what was put on one node is read on another. */
+async function openBlobObjects({ account }: BusConnection, config: Config, folder: DataFolder): Promise<ObjectStore> {
+  if (clusterOf(config) === undefined) return openFolderObjects({ path: folder.paths.blobs, ...folder.atRest.objects });
+  return openJetStreamObjects({ connection: account, stream: streams.blobs, replicas: config.replicas });
 }
 
 /** Where this configuration's messaging server is, whoever runs it. */
@@ -129,11 +227,11 @@ interface Records {
   readonly claims: ClaimStore;
 }
 
-async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Promise<Records> {
-  await requireUpgraded(paths, stateMigrations);
-  const store = await openSqliteStore({ path: paths.stateDb, migrations: stateMigrations, fsync: "always", clock });
+async function openSqlite({ paths, atRest }: DataFolder, clock: { now(): number }): Promise<Records> {
+  await requireUpgraded(paths, stateMigrations, atRest.sqlite.key);
+  const store = await openSqliteStore({ path: paths.stateDb, migrations: stateMigrations, fsync: "always", clock, ...atRest.sqlite });
   try {
-    const claims = openSqliteClaims({ path: paths.claimsDb, fsync: "always", clock });
+    const claims = openSqliteClaims({ path: paths.claimsDb, fsync: "always", clock, ...atRest.sqlite });
     return { store, claims: await refuseWhatCameBefore(claims, paths.root, clock.now()) };
   } catch (error) {
     await store.close();
@@ -141,8 +239,13 @@ async function openSqlite({ paths }: DataFolder, clock: { now(): number }): Prom
   }
 }
 
-async function openJetStream(connection: BusConnection, folder: DataFolder, clock: { now(): number }): Promise<Records> {
-  const common = { connection: connection.account, replicas: 1, clock };
+async function openJetStream(
+  connection: BusConnection,
+  { replicas }: Config,
+  folder: DataFolder,
+  clock: { now(): number },
+): Promise<Records> {
+  const common = { connection: connection.account, replicas, clock };
   const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: stateMigrations, create: !folder.founded });
   return { store, claims: openJetStreamClaims({ ...common, stream: streams.claims }) };
 }
@@ -153,6 +256,12 @@ function natsAddress(config: Config): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   if (host === "::") return "[::1]";
   return host.includes(":") ? `[${host}]` : host;
+}
+
+function addressesForClients(config: Config): Pick<BusConfig, "natsUrls" | "hubUrls"> {
+  const cluster = clusterOf(config);
+  if (cluster === undefined) return { natsUrls: [addressForClients(config)] };
+  return { natsUrls: addressesOf(cluster, "nats"), hubUrls: addressesOf(cluster, "url") };
 }
 
 function addressForClients(config: Config): string {

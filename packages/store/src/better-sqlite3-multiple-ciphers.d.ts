@@ -16,6 +16,8 @@ declare module "better-sqlite3-multiple-ciphers" {
       exec(source: string): this;
       pragma(source: string, options?: { readonly simple?: boolean }): unknown;
       key(key: Buffer): number;
+      /** An empty key takes the encryption away. */
+      rekey(key: Buffer): number;
       /** Online copy; `progress` says how many pages the next step may take. */
       backup(to: string, options: { readonly progress: () => number }): Promise<unknown>;
       close(): this;

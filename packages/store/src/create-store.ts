@@ -9,9 +9,9 @@ import { collectionPrefix, decodeKey, encodeKey, encodePrefix, prefixEnd } from 
 import type { Range } from "./ordered-map.ts";
 import type { RawChange, RawRecord, RawWrite, StoreEngine } from "./store-engine.ts";
 import { storeLimits } from "./store-limits.ts";
-import type { Change, Collection, CollectionDef, Key, ListOptions, Page, Rec, Store, Write } from "./types.ts";
+import type { Change, Collection, CollectionDef, Follower, FollowOptions, Key, ListOptions, Page, Rec, Store, Write } from "./types.ts";
 import { createValueCodec, type ValueCodec } from "./value-codec.ts";
-import { createWatchers, type Watchers } from "./watchers.ts";
+import { createWatchers, markKey, type Watchers } from "./watchers.ts";
 
 interface Core {
   readonly engine: StoreEngine;
@@ -49,6 +49,9 @@ export function createStore(engine: StoreEngine, options: CreateStoreOptions = {
     changed(change) {
       watchers.push(change);
     },
+    reached(revision) {
+      watchers.reached(revision);
+    },
     failed(error) {
       watchers.end(error);
     },
@@ -64,6 +67,11 @@ export function createStore(engine: StoreEngine, options: CreateStoreOptions = {
       await core.open();
       return engine.revision();
     },
+    follow: (followers, followOptions) => follow(core, followers, followOptions),
+    async reach(revision) {
+      await core.open();
+      await engine.reach?.(revision);
+    },
     async schemaVersion() {
       await core.open();
       return engine.schemaVersion();
@@ -76,6 +84,16 @@ export function createStore(engine: StoreEngine, options: CreateStoreOptions = {
       return closing;
     },
   };
+}
+
+async function follow(core: Core, followers: readonly Follower[], { signal, onReached }: FollowOptions): Promise<void> {
+  void core.open();
+  const byPrefix = new Map(followers.map((follower) => [collectionPrefix(follower.collection), follower]));
+  // What was acknowledged and not told yet may be another node's: it is handed over too, and does no harm twice.
+  for await (const change of core.watchers.add([...byPrefix.keys()], 0, signal, true)) {
+    if (change.fullKey === markKey) onReached?.(change.revision);
+    else await byPrefix.get(change.fullKey.slice(0, change.fullKey.indexOf("\0") + 1))?.take(change);
+  }
 }
 
 async function commit(core: Core, writes: readonly RawWrite[], requestId?: string): Promise<number> {
@@ -207,9 +225,10 @@ function createCollection<T>(core: Core, def: CollectionDef<T>): Collection<T> {
     },
     watch({ prefix, signal }) {
       void core.open();
-      const changes = core.watchers.add(ownPrefix + encodePrefix(prefix ?? []), core.seen, signal);
+      const changes = core.watchers.add([ownPrefix + encodePrefix(prefix ?? [])], core.seen, signal);
       return mapChanges(changes, toChange);
     },
+    toFollow: (changed) => ({ collection: def.name, take: (raw) => changed(toChange(raw)) }),
     toPut(key, value, expect) {
       const write: Write = { op: "put", collection: def.name, key, value, ...(expect === undefined ? {} : { expect }) };
       core.prepared.set(write, codec.encode(value));

@@ -1,5 +1,6 @@
 /** Public face of the store: state, one-time claims and write-once objects behind one face each, and their back ends. */
 export * from "./types.ts";
+export type { ObjectCipher } from "./object-cipher.ts";
 export { openFolderObjects, type FolderObjectsOptions } from "./open-folder-objects.ts";
 export { openJetStreamClaims, type JetStreamClaimsOptions } from "./open-jetstream-claims.ts";
 export { openJetStreamObjects, type JetStreamObjectsOptions } from "./open-jetstream-objects.ts";
@@ -12,5 +13,12 @@ export { openSqliteClaims, type SqliteClaimsOptions } from "./open-sqlite-claims
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { retryConflicts } from "./retry-conflicts.ts";
 export type { Fsync } from "./sqlite-file.ts";
-export { copySqliteFile, listSqliteKeys, readSqliteSchemaVersion } from "./sqlite-snapshot.ts";
+export {
+  copySqliteFile,
+  digestSqliteFile,
+  listSqliteKeys,
+  readSqliteSchemaVersion,
+  rekeySqliteFile,
+  type SqliteDigest,
+} from "./sqlite-snapshot.ts";
 export { storeLimits } from "./store-limits.ts";

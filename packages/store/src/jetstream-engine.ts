@@ -10,7 +10,7 @@ import { AppError } from "@althing/contract";
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { headers, nuid, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { printFullKey } from "./create-store.ts";
-import { batchDropped, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
+import { batchDropped, isNobodyThere, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
 import type { JetStreamIndex } from "./jetstream-index.ts";
 import { headerNames, type SubjectNames } from "./jetstream-names.ts";
 import { createSlots } from "./slots.ts";
@@ -186,7 +186,14 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
     }
     const actual = new Map<string, number>();
     for (let tries = 0; tries < 8; tries += 1) {
-      const answer = await attempt(writes, requestId, actual);
+      const answer = await attempt(writes, requestId, actual).catch((error: unknown) => {
+        if (!isNobodyThere(error)) throw error;
+        return undefined;
+      });
+      if (answer === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 10 * 2 ** tries));
+        continue;
+      }
       if (answer.error === undefined && answer.seq !== undefined) {
         if (writes.at(-1)?.op === "delete") index.noteTombstone(answer.seq);
         return answer.seq;
@@ -226,6 +233,7 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
       }),
     commit: (writes, requestId) => call(() => commit(writes, requestId)),
     revision: () => call(lastSequence),
+    reach: (revision) => call(() => index.reach(revision)),
     schemaVersion: () => call(async () => (await readMeta()).version),
     readMeta: () => call(readMeta),
     async writeMeta(meta, expect) {

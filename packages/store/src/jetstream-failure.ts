@@ -11,6 +11,26 @@ export function isStreamNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === 10_059;
 }
 
+/**
+ * Nobody took the message: for some milliseconds while a server takes in a new access list, for seconds while a stream has no leader. It was not stored
+ * and will not be.
+ */
+export class NobodyThere extends Error {
+  constructor() {
+    super("nobody answers");
+    this.name = "NobodyThere";
+  }
+}
+
+/** No leader now; nothing was done. */
+const temporarilyUnavailable = 10_008;
+
+/** Also as the library tells of it, whose own class is not exported, and the servers while they choose a leader. */
+export function isNobodyThere(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === temporarilyUnavailable;
+  return error instanceof NobodyThere || (error instanceof Error && error.name === "JetStreamNotEnabled");
+}
+
 /** The answer to a publish. */
 export interface PublishAnswer {
   readonly seq?: number;

@@ -3,25 +3,36 @@
  *
  * Invariants: the index is a function of the stream up to `applied` and never answers on its own: a list first asks the stream's leader
  * for its last sequence and waits until the index has it. Values in the cache are addressed by sequence, so a stale one cannot exist.
- * A batch enters the index whole, so that one page of a list never shows half of it. A gap in the consumer's numbers, silence, or a reconnect restarts it after the last applied message; after an absence in which
- * delete markers may have expired it is built anew and the difference is announced.
+ * A batch enters the index whole, so that one page of a list never shows half of it. A gap in the consumer's numbers, silence, or a reconnect
+ * restarts it after the last applied message; after an absence in which delete markers may have expired it is built anew and the difference is
+ * announced. Where several servers keep the stream, the one that has the consumer may die and another be long in making a new one: what is
+ * waited for is then asked of the stream's leader, message by message.
  */
 import { AppError } from "@althing/contract";
 import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerConfig, type JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import { createInbox, nanos, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "@nats-io/nats-core";
 import { natsFailure } from "./jetstream-failure.ts";
 import { createJetStreamLink, type JetStreamLink } from "./jetstream-link.ts";
 import { headerNames, type SubjectNames } from "./jetstream-names.ts";
 import { OrderedMap, type Range } from "./ordered-map.ts";
 import type { ChangeListener } from "./store-engine.ts";
 
-const heartbeatMs = 1_000;
-const silenceMs = 3_500;
+interface Pace {
+  readonly heartbeatMs: number;
+  readonly silenceMs: number;
+  /** After this long without what is waited for the leader is asked for it. */
+  readonly pullAfterMs: number;
+}
+/** The consumer is on the server that this process is connected to: only that can be lost, and the connection tells. */
+const alonePace: Pace = { heartbeatMs: 1_000, silenceMs: 3_500, pullAfterMs: Number.POSITIVE_INFINITY };
+const replicatedPace: Pace = { heartbeatMs: 250, silenceMs: 1_000, pullAfterMs: 200 };
 const tombstonesMax = 100_000;
 
 export interface JetStreamIndexOptions {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  /** For questions that change nothing; it may be less patient. */
+  readonly reader: JetStreamManager;
   readonly stream: string;
   readonly names: SubjectNames;
   readonly timeoutMs: number;
@@ -29,6 +40,8 @@ export interface JetStreamIndexOptions {
   readonly absenceMaxMs: number;
   readonly cacheMaxBytes: number;
   readonly clock: { now(): number };
+  /** Several servers keep the stream. */
+  readonly isReplicated: boolean;
 }
 
 export interface JetStreamIndex {
@@ -51,15 +64,22 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
+/** A message of the stream, delivered or asked for. */
+type Stored = Pick<Msg, "subject" | "data"> & { readonly headers?: MsgHdrs | undefined };
+
+/** What has come of a batch whose end has not. */
+interface Held {
+  readonly messages: [Stored, sequence: number][];
+  batch: string | undefined;
+}
+
 /** One life of the consumer. */
 interface Run {
   readonly subscription: Subscription;
   readonly name: string;
   /** Number of the last message in the consumer's own count. */
   delivered: number;
-  /** What has come of a batch whose end has not. */
-  readonly held: [Msg, sequence: number][];
-  heldBatch: string | undefined;
+  readonly held: Held;
   /** Set while the first pass over the stream fills it. */
   building: { readonly records: OrderedMap<number>; readonly upTo: number; readonly settled: () => void } | undefined;
 }
@@ -71,13 +91,14 @@ function parseDelivery(reply: string): { stream: number; consumer: number; pendi
   return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
 }
 
-const endsWithinBatch = (message: Msg): boolean =>
+const endsWithinBatch = (message: Stored): boolean =>
   Boolean(message.headers?.get(headerNames.batchId)) && !message.headers?.get(headerNames.batchCommit);
 
 const decoder = new TextDecoder();
 
 export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamIndex {
   const { connection, manager, stream, names, clock } = options;
+  const pace = options.isReplicated ? replicatedPace : alonePace;
   let records = new OrderedMap<number>();
   let applied = 0;
   let built = false;
@@ -85,6 +106,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   let run: Run | undefined;
   let closed = false;
   let restarting: Promise<void> | undefined;
+  let pulling: Promise<void> | undefined;
   let listener: ChangeListener | undefined;
   let waiters: Waiter[] = [];
   let watchdog: NodeJS.Timeout | undefined;
@@ -120,7 +142,10 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   };
 
   const advance = (sequence: number) => {
-    if (sequence > applied) applied = sequence;
+    if (sequence > applied) {
+      applied = sequence;
+      if (built) listener?.reached(applied);
+    }
     if (waiters.length === 0) return;
     const due = waiters.filter((w) => w.sequence <= applied);
     if (due.length === 0) return;
@@ -128,7 +153,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     for (const waiter of due) waiter.resolve();
   };
 
-  const applyRecord = (into: OrderedMap<number>, message: Msg, sequence: number, announce: boolean) => {
+  const applyRecord = (into: OrderedMap<number>, message: Stored, sequence: number, announce: boolean) => {
     const fullKey = names.fullKeyOf(message.subject, message.headers?.get(headerNames.key));
     if (fullKey === undefined) return;
     const before = into.get(fullKey);
@@ -167,18 +192,37 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   };
 
   /** Messages of a batch lie side by side in the stream: they are held until the last, or whatever comes after it, is there. */
-  const applyWhole = (current: Run, message: Msg, sequence: number) => {
+  const applyWhole = (held: Held, message: Stored, sequence: number) => {
     const batch = message.headers?.get(headerNames.batchId);
-    if (current.held.length > 0 && batch !== current.heldBatch) release(current);
-    current.held.push([message, sequence]);
-    current.heldBatch = batch;
-    if (!endsWithinBatch(message)) release(current);
+    if (held.messages.length > 0 && batch !== held.batch) release(held);
+    held.messages.push([message, sequence]);
+    held.batch = batch;
+    if (!endsWithinBatch(message)) release(held);
   };
-  const release = (current: Run) => {
-    for (const [message, sequence] of current.held) applyRecord(records, message, sequence, true);
-    const last = current.held.at(-1)?.[1] ?? applied;
-    current.held.length = 0;
+  const release = (held: Held) => {
+    const before = applied;
+    for (const [message, sequence] of held.messages) if (sequence > before) applyRecord(records, message, sequence, true);
+    const last = held.messages.at(-1)?.[1] ?? applied;
+    held.messages.length = 0;
     advance(last);
+  };
+
+  /** Asks the leader for what comes after the last applied message, until `upTo`; gives way to an index that is built anew. */
+  const pull = async (upTo: number) => {
+    const held: Held = { messages: [], batch: undefined };
+    const asks = () => !closed && applied < upTo && run?.building === undefined;
+    while (asks()) {
+      const from = (held.messages.at(-1)?.[1] ?? applied) + 1;
+      // The library has no type for the server's "the first at or after".
+      const query = { seq: from, next_by_subj: names.all };
+      const message = await link.again(() => options.reader.streams.getMessage(stream, query));
+      if (!asks()) return;
+      if (message !== null) applyWhole(held, { subject: message.subject, data: message.data, headers: message.header }, message.seq);
+      if (message !== null && (held.messages.at(-1)?.[1] ?? 0) < upTo) continue;
+      // The rest of the last batch was written over since.
+      release(held);
+      if (message === null) advance(upTo);
+    }
   };
 
   const onMessage = (current: Run, message: Msg) => {
@@ -199,7 +243,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     current.delivered = delivery.consumer;
     const { building } = current;
     if (building === undefined) {
-      applyWhole(current, message, delivery.stream);
+      applyWhole(current.held, message, delivery.stream);
       return;
     }
     applyRecord(building.records, message, delivery.stream, false);
@@ -223,13 +267,12 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       subscription,
       name,
       delivered: 0,
-      held: [],
-      heldBatch: undefined,
+      held: { messages: [], batch: undefined },
       building: anew ? { records: new OrderedMap(), upTo: last, settled: settled.resolve } : undefined,
     };
     run = current;
     const info = await link.once(() =>
-      manager.consumers.add(stream, consumerConfig(name, inbox, names.all, anew ? undefined : applied + 1)),
+      manager.consumers.add(stream, consumerConfig(name, inbox, names.all, pace.heartbeatMs, anew ? undefined : applied + 1)),
     );
     lastWordMs = clock.now();
     if (current.building === undefined) return;
@@ -278,8 +321,8 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
         throw natsFailure(stream, error);
       }
       watchdog = setInterval(() => {
-        if (restarting === undefined && clock.now() - lastWordMs > silenceMs && !connection.isClosed()) void restart();
-      }, heartbeatMs).unref();
+        if (restarting === undefined && clock.now() - lastWordMs > pace.silenceMs && !connection.isClosed()) void restart();
+      }, pace.heartbeatMs).unref();
       void connection.closed().then(() => {
         if (!closed) listener?.failed(new AppError("store.unavailable", { detail: "the connection is closed" }));
       });
@@ -294,7 +337,18 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
         reject(new AppError("store.unavailable", { detail: "the list of keys is behind" }));
         void restart(true);
       }, options.timeoutMs);
-      await promise.finally(() => clearTimeout(timer));
+      const patience = Number.isFinite(pace.pullAfterMs)
+        ? setTimeout(() => {
+            // What it cannot be told now it is told by the consumer, or the waiting ends.
+            pulling ??= pull(sequence)
+              .catch(() => undefined)
+              .finally(() => (pulling = undefined));
+          }, pace.pullAfterMs)
+        : undefined;
+      await promise.finally(() => {
+        clearTimeout(timer);
+        clearTimeout(patience);
+      });
     },
     walk: (range) => records.walk(range),
     cached: (sequence) => cache.get(sequence),
@@ -313,7 +367,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   };
 }
 
-function consumerConfig(name: string, inbox: string, filter: string, from: number | undefined): ConsumerConfig {
+function consumerConfig(name: string, inbox: string, filter: string, heartbeatMs: number, from: number | undefined): ConsumerConfig {
   return {
     name,
     deliver_subject: inbox,

@@ -1,12 +1,16 @@
 /**
  * Questions to the server that end when the connection is lost, instead of waiting for an answer that cannot come any more.
  *
- * Invariant: `again` is for questions that change nothing: it asks anew after a reconnect, within one time limit; `once` fails at
+ * Invariant: `again` is for questions that change nothing: it asks anew after a reconnect and after silence, within one time limit; `once` fails at
  * once and leaves it to the caller to find out what happened. The client library itself keeps such a request until its timeout, and
  * takes two stack traces for each (8 % of a compare-and-set): hence `request`, on one inbox for all answers.
  */
 import { AppError } from "@althing/contract";
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { createInbox, errors, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
+import { isNobodyThere, NobodyThere } from "./jetstream-failure.ts";
+
+/** Between two questions that nobody took. */
+const nobodyWaitMs = 25;
 
 class Interrupted extends Error {
   constructor() {
@@ -95,8 +99,7 @@ export function createJetStreamLink(connection: NatsConnection, timeoutMs: numbe
       asking.add(fail);
       answers.set(reply, (answer) => {
         end();
-        if (answer.data.length === 0 && answer.headers?.code === 503)
-          reject(new AppError("store.unavailable", { detail: "nobody answers" }));
+        if (answer.data.length === 0 && answer.headers?.code === 503) reject(new NobodyThere());
         else resolve(answer);
       });
       try {
@@ -118,7 +121,9 @@ export function createJetStreamLink(connection: NatsConnection, timeoutMs: numbe
         try {
           return await once(ask);
         } catch (error) {
-          if (!(error instanceof Interrupted) || performance.now() - startedMs > timeoutMs) throw error;
+          const isWorthAnother = error instanceof Interrupted || error instanceof errors.TimeoutError || isNobodyThere(error);
+          if (!isWorthAnother || performance.now() - startedMs > timeoutMs) throw error;
+          if (isNobodyThere(error)) await new Promise((resolve) => setTimeout(resolve, nobodyWaitMs));
         }
       }
     },

@@ -1,5 +1,5 @@
 /**
- * Objects as files: `<folder>/<first two digits>/<sha256>`.
+ * Objects as files: `<folder>/<first two digits>/<sha256>`; encrypted ones under the name that their cipher gives.
  *
  * Invariant: a file under its final name is whole and durable: bytes go to `staging/`, are hashed on the way, fsynced, renamed, and
  * the folder is fsynced. A stream that fails or lies leaves nothing; what a killed process left in staging is removed at the next open. Reads
@@ -10,6 +10,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, isAppError } from "@althing/contract";
+import type { ObjectCipher } from "./object-cipher.ts";
 import { checkObjectKey, wrongBytes } from "./object-key.ts";
 import { syncFolder } from "./sqlite-file.ts";
 import type { ObjectStore } from "./types.ts";
@@ -17,6 +18,8 @@ import type { ObjectStore } from "./types.ts";
 export interface FolderObjectsOptions {
   /** Made (0700) when missing. */
   readonly path: string;
+  /** The files hold its output. */
+  readonly cipher?: ObjectCipher;
 }
 
 /** Uploads of this process that are older are no longer running. */
@@ -65,21 +68,39 @@ async function* asStream(bytes: AsyncIterable<Uint8Array> | Uint8Array): AsyncIt
 }
 
 /** @returns hash and size of what was written and fsynced */
-async function stage(path: string, bytes: AsyncIterable<Uint8Array> | Uint8Array): Promise<{ hash: string; size: number }> {
+async function stage(
+  path: string,
+  bytes: AsyncIterable<Uint8Array> | Uint8Array,
+  cipher: ObjectCipher | undefined,
+): Promise<{ hash: string; size: number }> {
   const hash = createHash("sha256");
   let size = 0;
-  const file = await open(path, "wx", 0o600);
-  try {
+  const hashed = (async function* eachPart() {
     for await (const part of asStream(bytes)) {
       hash.update(part);
       size += part.length;
-      await file.writeFile(part);
+      yield part;
     }
+  })();
+  const file = await open(path, "wx", 0o600);
+  try {
+    for await (const part of cipher === undefined ? hashed : cipher.seal(hashed)) await file.writeFile(part);
     await file.sync();
   } finally {
     await file.close();
   }
   return { hash: hash.digest("hex"), size };
+}
+
+/** What its cipher refuses was changed, cut, or put there under another key. @throws {store.corrupt} */
+async function opened(path: string, sealed: Buffer, cipher: ObjectCipher): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  try {
+    for await (const part of cipher.open(asStream(sealed))) parts.push(part);
+  } catch (cause) {
+    throw new AppError("store.corrupt", { path, detail: "it does not open with the at-rest key" }, { cause });
+  }
+  return Buffer.concat(parts);
 }
 
 /**
@@ -88,7 +109,7 @@ async function stage(path: string, bytes: AsyncIterable<Uint8Array> | Uint8Array
  * const objects = openFolderObjects({ path: "data/blobs" });
  */
 export function openFolderObjects(options: FolderObjectsOptions): ObjectStore {
-  const { path } = options;
+  const { path, cipher } = options;
   const staging = join(path, "staging");
   try {
     mkdirSync(staging, { recursive: true, mode: 0o700 });
@@ -100,7 +121,8 @@ export function openFolderObjects(options: FolderObjectsOptions): ObjectStore {
   const fileOf = (key: string): string => {
     if (closed) throw new AppError("store.unavailable", { detail: "it is closed" });
     checkObjectKey(key);
-    return join(path, key.slice(0, 2), key);
+    const name = cipher?.nameOf(key) ?? key;
+    return join(path, name.slice(0, 2), name);
   };
 
   return {
@@ -108,7 +130,7 @@ export function openFolderObjects(options: FolderObjectsOptions): ObjectStore {
       const final = fileOf(key);
       const staged = join(staging, `${process.pid}-${randomBytes(12).toString("hex")}`);
       try {
-        const { hash, size } = await stage(staged, bytes);
+        const { hash, size } = await stage(staged, bytes, cipher);
         if (hash !== key) throw wrongBytes(key, hash, await isFile(final));
         fileOf(key);
         const made = await mkdir(dirname(final), { recursive: true, mode: 0o700 });
@@ -130,6 +152,7 @@ export function openFolderObjects(options: FolderObjectsOptions): ObjectStore {
         if (codeOf(error) === "ENOENT") throw new AppError("object.not_found", { key });
         throw failure(error);
       }
+      if (cipher !== undefined) bytes = await opened(file, bytes, cipher);
       if (createHash("sha256").update(bytes).digest("hex") !== key)
         throw new AppError("store.corrupt", { path: file, detail: "its bytes do not have its hash" });
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);

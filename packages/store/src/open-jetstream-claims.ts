@@ -9,15 +9,16 @@ import { AppError } from "@althing/contract";
 import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { checkClaim } from "./claim-check.ts";
-import { checkServerVersion, isStreamNotFound, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
-import { checkStreamConfig, checkStreamName, headerNames } from "./jetstream-names.ts";
+import { checkServerVersion, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
+import { checkStreamName, headerNames } from "./jetstream-names.ts";
+import { openStreamAs } from "./jetstream-stream.ts";
 import type { ClaimStore } from "./types.ts";
 
 export interface JetStreamClaimsOptions {
   /** Stays the caller's: closing the claims leaves it open. */
   readonly connection: NatsConnection;
   readonly stream: string;
-  /** Used when the stream is made; an existing one keeps its own. */
+  /** Copies in the cluster; of an existing stream raised in place, never lowered. */
   readonly replicas: number;
   /** Of one question to the server; default 2,000. */
   readonly timeoutMs?: number;
@@ -54,11 +55,7 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
     checkServerVersion(connection.info?.version);
     const wanted = claimStreamConfig(stream, options.replicas);
     const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
-    const info = await manager.streams.info(stream).catch((error: unknown) => {
-      if (isStreamNotFound(error)) return manager.streams.add(wanted);
-      throw error;
-    });
-    checkStreamConfig(info.config, wanted);
+    await openStreamAs(manager, wanted);
     return manager;
   };
 

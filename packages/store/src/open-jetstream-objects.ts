@@ -10,9 +10,9 @@ import { AppError } from "@althing/contract";
 import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { digestOf, type Digest } from "./byte-stream.ts";
-import { checkServerVersion, isStreamNotFound, natsFailure } from "./jetstream-failure.ts";
+import { checkServerVersion, natsFailure } from "./jetstream-failure.ts";
 import { createJetStreamLink } from "./jetstream-link.ts";
-import { checkStreamConfig, checkStreamName } from "./jetstream-names.ts";
+import { checkStreamName } from "./jetstream-names.ts";
 import {
   createObjectRecords,
   MissingChunk,
@@ -22,6 +22,7 @@ import {
   type ObjectRecords,
   type Upload,
 } from "./jetstream-object-records.ts";
+import { openStreamAs } from "./jetstream-stream.ts";
 import { checkObjectKey, wrongBytes } from "./object-key.ts";
 import type { ObjectStore } from "./types.ts";
 
@@ -29,7 +30,7 @@ export interface JetStreamObjectsOptions {
   /** Stays the caller's: closing the objects leaves it open. */
   readonly connection: NatsConnection;
   readonly stream: string;
-  /** Used when the stream is made; an existing one keeps its own. */
+  /** Copies in the cluster; of an existing stream raised in place, never lowered. */
   readonly replicas: number;
   /** Of one question to the server; default 5,000. */
   readonly timeoutMs?: number;
@@ -103,12 +104,7 @@ async function openStream(options: JetStreamObjectsOptions, timeoutMs: number): 
   const wanted = objectStreamConfig(stream, options.replicas);
   try {
     const manager = await jetstreamManager(options.connection, { timeout: timeoutMs, checkAPI: false });
-    const info = await manager.streams.info(stream).catch((error: unknown) => {
-      if (!isStreamNotFound(error)) throw error;
-      if (options.create === false) throw new AppError("store.corrupt", { path: `stream ${stream}`, detail: "it is not there" });
-      return manager.streams.add(wanted);
-    });
-    checkStreamConfig(info.config, wanted);
+    await openStreamAs(manager, wanted, options.create ?? true);
     return manager;
   } catch (error) {
     throw natsFailure(stream, error);

@@ -10,9 +10,10 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { nuid, type NatsConnection } from "@nats-io/nats-core";
 import { createStore } from "./create-store.ts";
 import { createJetStreamEngine, type JetStreamEngine } from "./jetstream-engine.ts";
-import { checkServerVersion, isStreamNotFound, natsFailure } from "./jetstream-failure.ts";
+import { checkServerVersion, natsFailure } from "./jetstream-failure.ts";
 import { createJetStreamIndex } from "./jetstream-index.ts";
-import { checkStreamConfig, checkStreamName, createSubjectNames, stateStreamConfig } from "./jetstream-names.ts";
+import { checkStreamName, createSubjectNames, stateStreamConfig } from "./jetstream-names.ts";
+import { openStreamAs } from "./jetstream-stream.ts";
 import { checkMigrations, migrateInSteps, pendingMigrations } from "./migrations.ts";
 import { storeLimits } from "./store-limits.ts";
 import type { Migration, Store } from "./types.ts";
@@ -21,7 +22,7 @@ export interface JetStreamStoreOptions {
   /** Stays the caller's: closing the store leaves it open. */
   readonly connection: NatsConnection;
   readonly stream: string;
-  /** Used when the stream is made; an existing one keeps its own. */
+  /** Copies in the cluster; of an existing stream raised in place, never lowered. */
   readonly replicas: number;
   readonly migrations: readonly Migration[];
   /** Of one question to the server; default 5,000. */
@@ -52,21 +53,23 @@ export async function openJetStreamStore(options: JetStreamStoreOptions): Promis
   const migrations = checkMigrations(options.migrations);
   const timeoutMs = options.timeoutMs ?? 5_000;
   checkServerVersion(connection.info?.version);
-  const manager = await openStream(options, timeoutMs);
+  const { manager, reader, isReplicated } = await openStream(options, timeoutMs);
   const names = createSubjectNames(stream);
   const tombstoneTtlSeconds = options.tombstoneTtlSeconds ?? 24 * 60 * 60;
   const index = createJetStreamIndex({
     connection,
     manager,
+    reader,
     stream,
     names,
     timeoutMs,
     absenceMaxMs: (tombstoneTtlSeconds * 1000) / 2,
     cacheMaxBytes: options.cacheMaxBytes ?? 64 * 1024 * 1024,
     clock: options.clock ?? Date,
+    isReplicated,
   });
   const requestTtlSeconds = storeLimits.requestTtlMs / 1000;
-  const engine = createJetStreamEngine({ connection, manager, stream, names, index, tombstoneTtlSeconds, requestTtlSeconds });
+  const engine = createJetStreamEngine({ connection, manager: reader, stream, names, index, tombstoneTtlSeconds, requestTtlSeconds });
   try {
     // The version first: data newer than this program is not even read.
     const { version } = await engine.readMeta();
@@ -81,18 +84,27 @@ export async function openJetStreamStore(options: JetStreamStoreOptions): Promis
   }
 }
 
-async function openStream(options: JetStreamStoreOptions, timeoutMs: number): Promise<JetStreamManager> {
+/** Of a question to a stream that several servers keep. */
+const readTryMs = 1_000;
+
+interface OpenStream {
+  readonly manager: JetStreamManager;
+  /** For questions that change nothing. */
+  readonly reader: JetStreamManager;
+  readonly isReplicated: boolean;
+}
+
+async function openStream(options: JetStreamStoreOptions, timeoutMs: number): Promise<OpenStream> {
   const { stream } = options;
   const wanted = stateStreamConfig(stream, options.replicas);
   try {
     const manager = await jetstreamManager(options.connection, { timeout: timeoutMs, checkAPI: false });
-    const info = await manager.streams.info(stream).catch((error: unknown) => {
-      if (!isStreamNotFound(error)) throw error;
-      if (options.create === false) throw new AppError("store.corrupt", { path: `stream ${stream}`, detail: "it is not there" });
-      return manager.streams.add(wanted);
-    });
-    checkStreamConfig(info.config, wanted);
-    return manager;
+    const info = await openStreamAs(manager, wanted, options.create ?? true);
+    const isReplicated = info.config.num_replicas > 1;
+    // A question that its leader took with it is asked again in time for the next one.
+    const readTimeoutMs = isReplicated ? Math.min(timeoutMs, readTryMs) : timeoutMs;
+    const reader = await jetstreamManager(options.connection, { timeout: readTimeoutMs, checkAPI: false });
+    return { manager, reader, isReplicated };
   } catch (error) {
     throw natsFailure(stream, error);
   }

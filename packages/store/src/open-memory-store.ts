@@ -91,6 +91,7 @@ function createMemoryEngine(clock: { now(): number }): MemoryEngine {
           throw new AppError("store.conflict", { expected: expect, key: printFullKey(fullKey), observed });
       }
       for (const write of writes) apply(write);
+      listener?.reached(revision);
       if (requestId !== undefined) requests.set(requestId, { revision, atMs: clock.now() });
       return revision;
     },

@@ -172,6 +172,8 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
       const done = changes;
       changes = [];
       for (const change of done) listener?.changed(change);
+      const last = done.at(-1);
+      if (last !== undefined) listener?.reached(last.revision);
     },
     undone() {
       changes = [];

@@ -51,12 +51,22 @@ export function sqliteFailure(path: string, error: unknown): AppError {
   return new AppError("store.corrupt", { path, detail }, { cause: error });
 }
 
+/** As the driver takes it: not a passphrase, so nothing is derived. */
+export function rawKey(key: Uint8Array): Buffer {
+  if (key.length !== 32) throw new TypeError("an at-rest key has 32 bytes");
+  return Buffer.from(`raw:${Buffer.from(key).toString("hex")}`);
+}
+
+/** Before anything else is done with the file. What SQLite puts aside for a large query or a savepoint would not be encrypted, so it stays in memory. */
+export function unlock(database: SqliteDatabase, key: Uint8Array | undefined): void {
+  if (key === undefined) return;
+  database.pragma("cipher = 'chacha20'");
+  database.key(rawKey(key));
+  database.pragma("temp_store = MEMORY");
+}
+
 function configure(database: SqliteDatabase, options: SqliteFileOptions): void {
-  if (options.key !== undefined) {
-    if (options.key.length !== 32) throw new TypeError("an at-rest key has 32 bytes");
-    database.pragma("cipher = 'chacha20'");
-    database.key(Buffer.from(`raw:${Buffer.from(options.key).toString("hex")}`));
-  }
+  unlock(database, options.key);
   database.pragma("trusted_schema = OFF");
   database.pragma("cell_size_check = ON");
 }

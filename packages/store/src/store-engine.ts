@@ -38,6 +38,8 @@ export interface StoreEngine {
   /** @returns the revision of the last write; the store's revision when nothing but checks was asked */
   commit(writes: readonly RawWrite[], requestId: string | undefined): Promise<number>;
   revision(): number | Promise<number>;
+  /** Resolves when everything up to `revision` was told to the listener; absent where that is so as soon as it is committed. */
+  reach?(revision: number): Promise<void>;
   schemaVersion(): number | Promise<number>;
   /** Changes that were committed, in order of revision, to one listener; `failed` when later changes may be missed. */
   listen(listener: ChangeListener): void;
@@ -46,5 +48,7 @@ export interface StoreEngine {
 
 export interface ChangeListener {
   changed(change: RawChange): void;
+  /** Everything up to this revision was told. */
+  reached(revision: number): void;
   failed(error: Error): void;
 }

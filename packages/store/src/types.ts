@@ -48,6 +48,20 @@ export type Change<T> =
   | { readonly type: "put"; readonly record: Rec<T> }
   | { readonly type: "delete"; readonly key: Key; readonly revision: number };
 
+/** What `Store.follow` does with the changes of one collection; made by `Collection.toFollow`. */
+export interface Follower {
+  readonly collection: string;
+  /** Of a change as the engine tells it. */
+  readonly take: (change: { readonly fullKey: string; readonly revision: number; readonly text?: string }) => void | Promise<void>;
+}
+
+export interface FollowOptions {
+  /** Ends it quietly. */
+  readonly signal: AbortSignal;
+  /** Everything up to this revision, of whatever collection, was handed over. */
+  readonly onReached?: (revision: number) => void;
+}
+
 /** A view of one collection; values are checked by its schema on the way in and out. */
 export interface Collection<T> {
   readonly name: string;
@@ -63,6 +77,8 @@ export interface Collection<T> {
   list(options?: ListOptions): Promise<Page<T>>;
   /** Changes from now on (with `from`: after that revision), in order of revision, until `signal` aborts. */
   watch(options: { prefix?: readonly string[]; signal: AbortSignal }): AsyncIterable<Change<T>>;
+  /** For `Store.follow`. */
+  toFollow(changed: (change: Change<T>) => void | Promise<void>): Follower;
   /** Typed writes for `Store.batch`. */
   toPut(key: Key, value: T, expect?: number): Write;
   toDelete(key: Key, expect?: number): Write;
@@ -81,6 +97,17 @@ export interface Store {
   batch(writes: readonly Write[], requestId?: string): Promise<number>;
   /** The highest revision acknowledged. */
   revision(): Promise<number>;
+  /**
+   * Hands changes of several collections over, from the call on, one after the other in order of revision, whoever wrote them. Resolves when the signal
+   * aborts or the store is closed.
+   * @throws {store.unavailable} changes may have been missed: read everything and follow again
+   */
+  follow(followers: readonly Follower[], options: FollowOptions): Promise<void>;
+  /**
+   * Resolves when this store knows of everything up to `revision`, whoever wrote it.
+   * @throws {store.unavailable} not in time
+   */
+  reach(revision: number): Promise<void>;
   schemaVersion(): Promise<number>;
   close(): Promise<void>;
 }

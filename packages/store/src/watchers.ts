@@ -3,13 +3,16 @@
  *
  * Invariant: a watcher sees every change from its start on, once, in order of revision, or ends with `store.unavailable`: its
  * backlog is bounded, and a gap is never silent. It starts when `add` is called, not when it is first awaited, so that
- * "watch, then list" misses nothing.
+ * "watch, then list" misses nothing. Who follows several collections sees them in one order, and marks between the changes that say how far
+ * they are complete.
  */
 import { AppError } from "@althing/contract";
 import type { RawChange } from "./store-engine.ts";
 
 interface Watcher {
-  readonly prefix: string;
+  readonly prefixes: readonly string[];
+  /** Wants to know how far the changes are complete. */
+  readonly marks: boolean;
   /** Changes up to this revision were acknowledged before the watcher began. */
   readonly after: number;
   readonly backlog: RawChange[];
@@ -17,9 +20,15 @@ interface Watcher {
   wake: (() => void) | undefined;
 }
 
+/** The key of a mark: everything up to its revision has come. No record has it. */
+export const markKey = "";
+
 export interface Watchers {
-  add(prefix: string, after: number, signal: AbortSignal): AsyncIterableIterator<RawChange>;
+  /** @param marks changes with `markKey` come between the others */
+  add(prefixes: readonly string[], after: number, signal: AbortSignal, marks?: boolean): AsyncIterableIterator<RawChange>;
   push(change: RawChange): void;
+  /** Everything up to this revision was pushed. */
+  reached(revision: number): void;
   /** Ends all; with an error they throw it. */
   end(error?: Error): void;
   readonly size: number;
@@ -50,8 +59,9 @@ export function createWatchers(backlogMax: number): Watchers {
   }
 
   return {
-    add(prefix, after, signal) {
-      const watcher: Watcher = { prefix, after, backlog: [], ended: signal.aborted ? "quietly" : undefined, wake: undefined };
+    add(prefixes, after, signal, marks = false) {
+      const ended = signal.aborted ? "quietly" : undefined;
+      const watcher: Watcher = { prefixes, marks, after, backlog: [], ended, wake: undefined };
       const onAbort = () => stop(watcher, "quietly");
       const leave = () => signal.removeEventListener("abort", onAbort);
       if (!signal.aborted) {
@@ -81,12 +91,21 @@ export function createWatchers(backlogMax: number): Watchers {
     },
     push(change) {
       for (const watcher of watchers) {
-        if (change.revision <= watcher.after || !change.fullKey.startsWith(watcher.prefix)) continue;
+        if (change.revision <= watcher.after || !watcher.prefixes.some((prefix) => change.fullKey.startsWith(prefix))) continue;
         if (watcher.backlog.length >= backlogMax) {
           stop(watcher, new AppError("store.unavailable", { detail: `a watcher fell ${backlogMax} changes behind; list and watch again` }));
           continue;
         }
         watcher.backlog.push(change);
+        watcher.wake?.();
+      }
+    },
+    reached(revision) {
+      for (const watcher of watchers) {
+        if (!watcher.marks) continue;
+        // A mark that nobody took yet is passed by this one.
+        if (watcher.backlog.at(-1)?.fullKey === markKey) watcher.backlog.pop();
+        watcher.backlog.push({ fullKey: markKey, revision });
         watcher.wake?.();
       }
     },

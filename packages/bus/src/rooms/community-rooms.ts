@@ -22,7 +22,7 @@ export interface RoomAct {
   readonly told?: RoomTold | undefined;
 }
 
-/** Somebody who is no longer a member. */
+/** Somebody in a community: who is no longer a member, or whose mute changed. */
 export interface Departure {
   readonly community: CommunityId;
   readonly endpoint: EndpointId;
@@ -50,6 +50,8 @@ export interface CommunityRooms {
   act(community: CommunityId, decide: () => Promise<RoomAct>): Promise<void>;
   /** Everybody who ceases to be a member from the call on, whoever wrote it. Ends with an error when something may have been missed. */
   departures(signal: AbortSignal): AsyncIterable<Departure>;
+  /** Everybody whose mute is given, changed or taken back from the call on, whoever wrote it. Ends as `departures`. */
+  muteChanges(signal: AbortSignal): AsyncIterable<Departure>;
 }
 
 export interface CommunitySlot extends CommunityRooms {
@@ -78,5 +80,6 @@ export function createCommunitySlot(): CommunitySlot {
     mutedUntil: async (community, endpoint) => given().mutedUntil(community, endpoint),
     act: async (community, decide) => given().act(community, decide),
     departures: (signal) => given().departures(signal),
+    muteChanges: (signal) => given().muteChanges(signal),
   };
 }

@@ -97,7 +97,9 @@ async function removeAll<T>(
 /** What `deleteRoom` promised. Repeatable. @throws {nats.unavailable} */
 export async function clearRoom(deps: RoomsDeps, blobs: Blobs, room: RoomId, persisted: boolean): Promise<void> {
   const { collections, acl, stream, usage, subjectsOf } = deps;
-  await acl.request();
+  const revision = await acl.request();
+  // A server of another node may still admit messages to the room.
+  await deps.peers?.haveInForce(revision);
   if (persisted) await stream.purge(subjectsOf(room).input);
   usage.forget(room);
   await removeAll(deps, collections.usage, [room]);

@@ -83,7 +83,8 @@ export async function history(deps: RoomsDeps, caller: Caller, query: Input<"roo
     frames: withPrevious(frames, first ? await stream.lastUpTo(input, first.seq - 1) : 0),
     ...(more && last ? { next: last.seq } : {}),
     firstSeq: usage.messages === 0 ? 0 : Math.max(usage.firstSeq, floor + 1),
-    lastSeq: Math.max(usage.lastSeq, last?.seq ?? 0),
+    // An empty page says where the room ends; what was counted is some moments old.
+    lastSeq: last === undefined ? await stream.newest(input) : Math.max(usage.lastSeq, last.seq),
   };
 }
 

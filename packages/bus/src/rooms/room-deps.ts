@@ -9,6 +9,7 @@ import type { Rec, Store, Write } from "@althing/store";
 import type { AccessIndex } from "../access-index.ts";
 import type { Acl } from "../acl.ts";
 import { authorizeRoom } from "@althing/policy";
+import type { BusPeers } from "../bus.ts";
 import { requireInstance, type Caller } from "../caller.ts";
 import type { Chores } from "../chores.ts";
 import type { Collections, MemberRow, RoomRow } from "../collections.ts";
@@ -36,6 +37,8 @@ export interface RoomsDeps {
   readonly usage: RoomUsage;
   readonly subjectsOf: (room: RoomId) => RoomSubjects;
   readonly communities: CommunityRooms;
+  /** Where the state is shared. */
+  readonly peers?: BusPeers | undefined;
   /** Has the access list know the person as a member of the community. */
   readonly learn: (community: CommunityId, endpoint: EndpointId) => Promise<void>;
 }

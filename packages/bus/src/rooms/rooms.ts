@@ -4,7 +4,7 @@
  * Invariant: the hub holds no key of an encrypted room and reads no frame; it keeps order (one change after another), rights (who may), and
  * completeness (record, rows, access list and history agree). See docs/architecture/rooms.md.
  */
-import { AppError, type CommunityId, type EndpointId, type RoomId } from "@althing/contract";
+import { AppError, type CommunityId, type EndpointId, type Room, type RoomId } from "@althing/contract";
 import { requireInstance, type Caller } from "../caller.ts";
 import { countUpTo } from "../paging.ts";
 import type { Input, Output } from "../route-input.ts";
@@ -38,6 +38,11 @@ export interface Rooms {
   rekey(caller: Caller, input: Input<"rooms.rekey">, options?: ChangeOptions): Promise<Output<"rooms.rekey">>;
   epochs(caller: Caller, input: Input<"rooms.epochs">): Promise<Output<"rooms.epochs">>;
   history(caller: Caller, input: Input<"rooms.history">): Promise<Output<"rooms.history">>;
+}
+
+/** Who begins to listen begins behind the newest message; what was counted is some moments old. */
+async function withItsEnd({ stream }: RoomsDeps, room: Room): Promise<Room> {
+  return room.policy.persist ? { ...room, lastSeq: await stream.newest(room.subjects.publish) } : room;
 }
 
 async function mine(deps: RoomsDeps, caller: Caller, input: Input<"rooms.mine">): Promise<Output<"rooms.mine">> {
@@ -87,7 +92,7 @@ export function createRooms(deps: RoomsDeps): Rooms {
     mine: (caller, input) => mine(deps, caller, input),
     ofCommunity: (caller, input) => roomsOfCommunity(deps, caller, input),
     countOf: (community, max) => countUpTo(deps.collections.communityRooms, [community], max),
-    get: async (caller, input) => roomView(deps, await standingIn(deps, caller, input.room)),
+    get: async (caller, input) => withItsEnd(deps, await roomView(deps, await standingIn(deps, caller, input.room))),
     delete: (caller, input) => deleteRoom(deps, caller, input),
     members: (caller, input) => members(deps, caller, input),
     invite: (caller, input, options = {}) => invite(deps, caller, input, options),

@@ -1,5 +1,5 @@
 /**
- * What encrypts a backup, and what opens one: a passphrase, or age recipients and identities.
+ * What encrypts a backup, and what opens one: a passphrase, age recipients and identities, or the instance's at-rest key.
  *
  * Invariant: secrets come from private files or a terminal, never from arguments or the environment. Whether a file is encrypted and to what kind of key is read from
  * its first bytes, so that a person is asked only for what can open it.
@@ -7,7 +7,7 @@
 import { AppError } from "@althing/contract";
 import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { listOption, textOption, usageError, type Context } from "../context.ts";
+import { atRestKeyFile, listOption, textOption, usageError, type Context } from "../context.ts";
 import { checkPrivateFile } from "../file-privacy.ts";
 import { passphraseFor } from "../identity-files.ts";
 
@@ -51,6 +51,8 @@ export async function unlockFor(context: Context, path: string): Promise<Unlock>
   const keyFile = textOption(context.options, "keyFile");
   if (!header.startsWith("age-encryption.org/")) return {};
   if (keyFile !== undefined) return { identities: await readKeys(resolve(context.host.cwd, keyFile)) };
+  const atRest = header.includes("\n-> althing.at-rest ") ? atRestKeyFile(context) : undefined;
+  if (atRest !== undefined) return { identities: await readKeys(atRest) };
   if (header.includes("\n-> scrypt ")) return { passphrase: await passphraseFor(context, `passphrase of ${path}`) };
   return {};
 }

@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text as readStream } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { absoluteData, instanceConfig, type Context } from "../context.ts";
+import { absoluteData, atRestKeyFile, instanceConfig, type Context } from "../context.ts";
 import { compileCacheFolder } from "../compile-cache-folder.ts";
 import { hubFlags, hubProgram } from "../supervisor/hub-process.ts";
 import { safeLine } from "../terminal-text.ts";
@@ -18,7 +18,20 @@ import { withAbsolutePaths } from "../commands/up.ts";
 
 const toolsFolder = fileURLToPath(new URL("../../../../.tools", import.meta.url));
 
-export type DataMode = "backup" | "upgrade-backup" | "backup-verify" | "restore" | "upgrade" | "rollback-source" | "rollback" | "inspect";
+export type DataMode =
+  | "backup"
+  | "upgrade-backup"
+  | "backup-verify"
+  | "restore"
+  | "upgrade"
+  | "rollback-source"
+  | "rollback"
+  | "inspect"
+  | "at-rest-status"
+  | "at-rest-enable"
+  | "at-rest-rotate"
+  | "at-rest-undo"
+  | "at-rest-settle";
 
 interface Parser<T> {
   safeParse(value: unknown): { readonly success: boolean; readonly data?: T | undefined };
@@ -35,7 +48,10 @@ function tryJson(text: string): unknown {
 /** @throws {up.failed} it did not answer, and whatever it refuses with */
 export async function runDataProgram<T>(context: Context, mode: DataMode, data: string, input: object, schema: Parser<T>): Promise<T> {
   const kept = Object.entries(context.host.env).filter(([name]) => !name.startsWith("ALTHING_") && name !== "NODE_OPTIONS");
-  const child = spawn(process.execPath, [...hubFlags, hubProgram, "one-shot", mode, "--data", data], {
+  // A backup is judged wherever it lies, and no settings are.
+  const keyFile = mode === "backup-verify" ? undefined : atRestKeyFile(context);
+  const keyArguments = keyFile === undefined ? [] : ["--at-rest-key-file", keyFile];
+  const child = spawn(process.execPath, [...hubFlags, hubProgram, "one-shot", mode, "--data", data, ...keyArguments], {
     env: { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: compileCacheFolder },
     stdio: ["pipe", "pipe", "pipe"],
   });

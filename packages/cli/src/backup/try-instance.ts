@@ -6,32 +6,16 @@
 import { AppError, type healthSchema } from "@althing/contract";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { text as readStream } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { textOption, type Context } from "../context.ts";
+import { freePorts } from "../free-ports.ts";
 import { safeLine } from "../terminal-text.ts";
 
 const program = fileURLToPath(new URL("../main.ts", import.meta.url));
 const startTimeoutMs = 180_000;
 const portFlags = ["--port", "--runner-port", "--nats-port", "--nats-ws-port", "--routes-port", "--internal-port"] as const;
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
-}
 
 function start(context: Context, args: readonly string[]): ChildProcess {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {
@@ -42,11 +26,16 @@ function start(context: Context, args: readonly string[]): ChildProcess {
   return child;
 }
 
-/** @throws {up.failed} {check.failed} */
-export async function tryInstance(context: Context, data: string, health: typeof healthSchema): Promise<void> {
+/** @param more further flags of `up` @throws {up.failed} {check.failed} */
+export async function tryInstance(
+  context: Context,
+  data: string,
+  health: typeof healthSchema,
+  more: readonly string[] = [],
+): Promise<void> {
   const ports = await freePorts(portFlags.length);
   const flags = portFlags.flatMap((flag, n) => [flag, String(ports[n] ?? 0)]);
-  const child = start(context, ["up", "--json", "--host", "127.0.0.1", "--data", data, ...flags]);
+  const child = start(context, ["up", "--json", "--host", "127.0.0.1", "--data", data, ...flags, ...more]);
   const exited = once(child, "exit");
   const end = async () => {
     child.kill("SIGTERM");

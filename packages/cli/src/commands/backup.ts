@@ -11,13 +11,14 @@ import { resolve } from "node:path";
 import { addCommand } from "../command.ts";
 import { textOption, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
+import { addSettingOptions } from "./up.ts";
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
 export function addBackup(host: CliHost, program: Command): void {
   const group = program.command("backup").description("copy the whole instance into one file, while it runs or not; verify one");
   group.addHelpText("after", "\nExamples:\n  $ althing backup monday.backup\n  $ althing backup verify monday.backup\n");
-  addCommand(host, group, {
+  const command = addCommand(host, group, {
     use: "create [file]",
     summary: "make a backup of the local instance (what `althing backup` does)",
     examples: [
@@ -28,17 +29,21 @@ export function addBackup(host: CliHost, program: Command): void {
     ],
     action: create,
     isDefault: true,
-  })
+  });
+  addSettingOptions(command, ["at_rest_key_file"]);
+  command
     .option("--encrypt", "under a passphrase: from --passphrase-file, else asked for")
     .option("--encrypt-to <recipient>", "to an age recipient; repeatable", collect)
     .option("--accept-missing", "also when the instance has lost objects; the backup names them");
-  addCommand(host, group, {
+  const verifying = addCommand(host, group, {
     use: "verify <file>",
     summary: "read a backup whole: hashes, references, every chain of events",
     examples: ["althing backup verify monday.backup", "althing backup verify monday.backup --key-file backup.key --json"],
     action: verify,
-  })
-    .option("--key-file <file>", "age identity that it was encrypted to, mode 0600")
+  });
+  addSettingOptions(verifying, ["at_rest_key_file"]);
+  verifying
+    .option("--key-file <file>", "age identity that it was encrypted to, or the at-rest key, mode 0600")
     .option("--scratch <dir>", "where the state is unpacked meanwhile (default: the system's temporary folder)");
 }
 

@@ -13,16 +13,18 @@ import { findingOf } from "../local-finding.ts";
 import { table } from "../output.ts";
 import { judgeHealth, type Finding, type Grade } from "../posture.ts";
 import { safeLine } from "../terminal-text.ts";
+import { addSettingOptions } from "./up.ts";
 
 const marks: Readonly<Record<Grade, string>> = { good: "ok", note: "note", warn: "look", bad: "BAD" };
 
 export function addDoctor(host: CliHost, program: Command): void {
-  addCommand(host, program, {
+  const command = addCommand(host, program, {
     use: "doctor",
     summary: "look at the instance, this machine and the data folder, with remedies",
     examples: ["althing doctor", "althing doctor --url https://althing.example --json"],
     action: doctor,
   });
+  addSettingOptions(command, ["at_rest_key_file"]);
 }
 
 /** What the hub program sees in the data folder. */

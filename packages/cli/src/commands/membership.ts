@@ -6,18 +6,20 @@
  */
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
-import { dataFolder, targetUrls, textOption, usageError, type Context } from "../context.ts";
+import { atRestKeyFile, dataFolder, targetUrls, textOption, usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { parseHandle, parseToken } from "../input.ts";
 import { invitationFlags, inviteTo } from "./community-joining.ts";
+import { addSettingOptions } from "./up.ts";
 
 export function addMembership(host: CliHost, program: Command): void {
-  addCommand(host, program, {
+  const first = addCommand(host, program, {
     use: "bootstrap",
     summary: "make this identity admin number 0 of the local instance, running or not",
     examples: ["althing bootstrap --as alice.id --handle alice"],
     action: bootstrap,
   }).requiredOption("--handle <name>", "name on this instance; unique for ever");
+  addSettingOptions(first, ["at_rest_key_file"]);
   addCommand(host, program, {
     use: "invite",
     summary: "make a single-use invitation to the instance, or with --community one to a community",
@@ -46,7 +48,8 @@ async function bootstrap(context: Context): Promise<void> {
   const { bootstrapInstance } = await import("../bootstrap.ts");
   const { identity } = await loadIdentity(context);
   const data = dataFolder(context);
-  const user = await bootstrapInstance({ data, env: context.host.env, body: { handle, keys: identity.card, signPub: identity.signPub } });
+  const body = { handle, keys: identity.card, signPub: identity.signPub };
+  const user = await bootstrapInstance({ data, env: context.host.env, atRestKeyFile: atRestKeyFile(context), body });
   context.output.result(user, `${user.handle} is admin of the instance in ${data}`);
 }
 
@@ -68,8 +71,8 @@ async function join(context: Context, [token]: readonly string[]): Promise<void>
   const { joinInstance } = await import("@althing/client");
   const { authorityPem } = await import("../open-client.ts");
   const { loadIdentity } = await import("../identity-files.ts");
-  const [{ identity }, [url], ca] = [await loadIdentity(context), await targetUrls(context), await authorityPem(context)];
+  const [{ identity }, [url, ...otherUrls], ca] = [await loadIdentity(context), await targetUrls(context), await authorityPem(context)];
   if (url === undefined) throw usageError("no address to join at");
-  const user = await joinInstance({ url, token: parsed, handle, identity, ...(ca === undefined ? {} : { ca }) });
+  const user = await joinInstance({ url, otherUrls, token: parsed, handle, identity, ...(ca === undefined ? {} : { ca }) });
   context.output.result(user, `${user.handle} is a ${user.role} of ${url}`);
 }

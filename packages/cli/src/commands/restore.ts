@@ -10,21 +10,22 @@ import { addCommand } from "../command.ts";
 import { absoluteData, instanceConfig, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { safeLine } from "../terminal-text.ts";
+import { addSettingOptions, withAbsolutePaths } from "./up.ts";
 
 export function addRestore(host: CliHost, program: Command): void {
-  addCommand(host, program, {
+  const command = addCommand(host, program, {
     use: "restore <file>",
     summary: "make the data folder of a backup; --data is empty or not there",
     examples: ["althing restore monday.backup", "althing restore monday.backup --data /srv/althing --key-file backup.key"],
     action: restore,
-  }).option("--key-file <file>", "age identity that it was encrypted to, mode 0600");
+  }).option("--key-file <file>", "age identity that it was encrypted to, or the at-rest key of then, mode 0600");
+  addSettingOptions(command, ["at_rest_key_file"]);
 }
 
 async function restore(context: Context, [given = ""]: readonly string[]): Promise<void> {
   const { unlockFor } = await import("../backup/backup-keys.ts");
   const { natsServerPath, runDataProgram } = await import("../backup/data-program.ts");
   const { reportText } = await import("../backup/backup-report.ts");
-  const { withAbsolutePaths } = await import("./up.ts");
   const { host, output } = context;
   const file = resolve(host.cwd, given);
   const unlock = await unlockFor(context, file);

@@ -4,7 +4,7 @@
  * Invariant: everything that can be refused is refused before the first process is started or the first file written: settings, ports,
  * nats-server's version. Ended in order (Ctrl-C, SIGTERM, `althing stop`) it leaves no process and no run file, and exits 0.
  */
-import { AppError, externalNats, settings, type Config, type RunFile } from "@althing/contract";
+import { AppError, clusterOf, externalNats, settings, type Config, type RunFile } from "@althing/contract";
 import { Option, type Command } from "commander";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,7 @@ export function addUp(host: CliHost, program: Command): void {
 }
 
 const pathSettings = [
+  "at_rest_key_file",
   "tls_cert",
   "tls_key",
   "signing_trust_bundle",
@@ -51,6 +52,9 @@ const pathSettings = [
   "internal_tls_cert",
   "internal_tls_key",
   "internal_tls_ca",
+  "route_tls_cert",
+  "route_tls_key",
+  "route_tls_ca",
 ] as const;
 
 /** The hub runs in the data folder: what was meant from here must be said in full. */
@@ -111,7 +115,10 @@ async function up(context: Context): Promise<void> {
   output.prose(`data         ${data}`);
   output.prose(`nats-server  ${nats.version} (${nats.path})`);
   const guard = createGuardedSpawn(findSetpriv(searchPath));
+  const isClustered = clusterOf(config) !== undefined;
   const onRecord = (source: string) => (record: { level: string; text: string }) => {
+    // Of a node that is away its log speaks for hours; whom this one waits for is said in a sentence.
+    if (isClustered && source === "nats-server" && /\broute\b/i.test(record.text)) return;
     if (record.level === "error") output.prose(`${source}: ${safeLine(record.text)}`);
   };
   const supervisor = startSupervisor({
@@ -124,6 +131,7 @@ async function up(context: Context): Promise<void> {
     natsLog: openChildLog({ path: join(data, "logs", "nats-server.log"), source: "nats-server", onRecord: onRecord("nats-server") }),
     runnerLog: openChildLog({ path: join(data, "logs", "runner.log"), source: "runner", onRecord: onRecord("runner") }),
     progress: (text) => output.prose(safeLine(text)),
+    warn: (text) => output.warn(safeLine(text)),
   });
   const wasForced = stopOnSignals(context, supervisor);
   const ready = await supervisor.ready.catch(async (error: unknown) => {

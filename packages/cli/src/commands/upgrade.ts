@@ -19,9 +19,10 @@ import type { Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { confirmOrStop } from "../prompts.ts";
 import { safeLine } from "../terminal-text.ts";
+import { addSettingOptions } from "./up.ts";
 
 export function addUpgrade(host: CliHost, program: Command): void {
-  addCommand(host, program, {
+  const command = addCommand(host, program, {
     use: "upgrade",
     summary: "bring a stopped instance's data to this version: backup, migrate, try it, else roll back",
     examples: [
@@ -30,15 +31,17 @@ export function addUpgrade(host: CliHost, program: Command): void {
     ],
     action: upgrade,
   });
+  addSettingOptions(command, ["at_rest_key_file"]);
 }
 
 export function addRollback(host: CliHost, program: Command): void {
-  addCommand(host, program, {
+  const command = addCommand(host, program, {
     use: "rollback",
     summary: "take a stopped instance back to the backup that the last upgrade made; what is there is set aside",
     examples: ["althing rollback", "althing rollback --data /srv/althing --yes"],
     action: rollback,
   });
+  addSettingOptions(command, ["at_rest_key_file"]);
 }
 
 async function stoppedInstance(context: Context) {
@@ -62,8 +65,9 @@ async function upgrade(context: Context): Promise<void> {
   output.prose(
     `schema ${versions.to}${versions.from === versions.to ? ", as before" : `, ${versions.from} before`}; starting it on loopback`,
   );
+  const keyFlags = config.at_rest_key_file === undefined ? [] : ["--at-rest-key-file", config.at_rest_key_file];
   try {
-    await tryInstance(context, data, healthSchema);
+    await tryInstance(context, data, healthSchema, keyFlags);
   } catch (error) {
     const detail = `the instance does not start: ${isAppError(error) ? error.message.replace(/\.$/, "") : String(error)}`;
     output.warn(`${safeLine(detail)}; rolling back`);
@@ -79,7 +83,8 @@ async function goBack(
   input: { readonly config: object; readonly natsServer: string; readonly file: string },
 ) {
   const { runDataProgram } = await import("../backup/data-program.ts");
-  return runDataProgram(context, "rollback", data, { ...input, unlock: {} }, restoredDataSchema);
+  const { unlockFor } = await import("../backup/backup-keys.ts");
+  return runDataProgram(context, "rollback", data, { ...input, unlock: await unlockFor(context, input.file) }, restoredDataSchema);
 }
 
 async function rollback(context: Context): Promise<void> {

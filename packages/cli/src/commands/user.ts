@@ -86,5 +86,5 @@ async function revoke(context: Context, [who]: readonly string[]): Promise<void>
     handle === undefined ? parseSignPub(who) : (await client.call("identities.get", { params: { identity: handle } })).signPub;
   await confirmOrStop(context, `Revoke ${who ?? ""}? The key can never come back.`);
   const user = await client.call("users.revoke", { params: { signPub } });
-  context.output.result(user, `${user.handle} is revoked`);
+  context.output.result(user, `${user.handle} is revoked${user.replicas === undefined ? "" : `, replicas ${user.replicas}`}`);
 }

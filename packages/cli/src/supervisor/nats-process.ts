@@ -4,7 +4,7 @@
  * Invariant: "started" means that this very process wrote its pid file and answers on its port with the NATS greeting; a foreign server on
  * the port is not taken for ours. Polled, because nats-server tells nobody: it has no readiness channel.
  */
-import { AppError } from "@althing/contract";
+import { AppError, atRestKeyVariable } from "@althing/contract";
 import { readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChildLog } from "./child-log.ts";
@@ -30,6 +30,8 @@ export interface LaunchNatsOptions {
   readonly port: number;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What it encrypts its files with. */
+  readonly natsKey?: string | undefined;
   readonly timeoutMs: number;
 }
 
@@ -41,9 +43,10 @@ function shellEnvironment(env: Readonly<Record<string, string | undefined>>): No
 
 /** @throws {nats.start_failed} it ended, or did not serve within `timeoutMs` */
 export async function launchNats(options: LaunchNatsOptions): Promise<NatsProcess> {
-  const { guard, log, program, configFile, pidFile, host, port, cwd, env, timeoutMs } = options;
+  const { guard, log, program, configFile, pidFile, host, port, cwd, natsKey, timeoutMs } = options;
+  const env = { ...shellEnvironment(options.env), ...(natsKey === undefined ? {} : { [atRestKeyVariable]: natsKey }) };
   await rm(pidFile, { force: true });
-  const child = guard.spawn(program, ["-c", configFile], { cwd, env: shellEnvironment(env), stdio: ["ignore", "pipe", "pipe"] });
+  const child = guard.spawn(program, ["-c", configFile], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   if (child.stdout !== null) log.attach(child.stdout);
   if (child.stderr !== null) log.attach(child.stderr);
   let end: string | undefined;

@@ -43,6 +43,7 @@ export function createOwnNats(options: OwnNatsOptions): NatsKeeper {
       program: program.path,
       configFile: files.natsConfig,
       pidFile: files.pidFile,
+      natsKey: files.natsKey,
       host: natsHost(config),
       port: config.ports.nats,
       cwd,

@@ -4,7 +4,7 @@
  * Invariant: a refusal names the port, what it is for, who holds it and the flag that changes it. Only ports that this version listens on are
  * checked: refusing to start over one that nobody uses would be a riddle.
  */
-import { AppError, externalNats, settings, type Config, type Ports, type SettingName } from "@althing/contract";
+import { AppError, clusterOf, externalNats, settings, type Config, type Ports, type SettingName } from "@althing/contract";
 import { createServer } from "node:net";
 import { describePortHolder } from "./process-view.ts";
 
@@ -20,6 +20,11 @@ const uses: readonly PortUse[] = [
   { name: "natsWs", what: "NATS over WebSocket", setting: "nats_ws_port" },
   { name: "internal", what: "metrics", setting: "internal_port" },
 ];
+const routesUse: PortUse = { name: "routes", what: "routes between nodes", setting: "routes_port" };
+
+function usesOf(config: Config): readonly PortUse[] {
+  return clusterOf(config) === undefined ? uses : [...uses, routesUse];
+}
 
 /** NATS leaves this machine only with a certificate of its own: a proxy for HTTP does not carry it. */
 export function natsHost(config: Config): string {
@@ -28,6 +33,7 @@ export function natsHost(config: Config): string {
 
 function hostOf(use: PortUse, config: Config): string {
   if (use.name === "hub") return config.host;
+  if (use.name === "routes") return config.routes_host.replace(/^\[|\]$/g, "");
   return use.name === "nats" ? natsHost(config) : "127.0.0.1";
 }
 
@@ -44,7 +50,8 @@ function probe(host: string, port: number): Promise<Probe> {
 /** @throws {up.port_in_use} {config.invalid} two settings name one port, or the address cannot be listened on */
 export async function checkPortsFree(config: Config): Promise<void> {
   const seen = new Map<number, PortUse>();
-  for (const use of uses) {
+  const own = usesOf(config);
+  for (const use of own) {
     const port = config.ports[use.name];
     const other = seen.get(port);
     if (other !== undefined) {
@@ -58,7 +65,7 @@ export async function checkPortsFree(config: Config): Promise<void> {
     seen.set(port, use);
   }
   const elsewhere = externalNats(config) !== undefined;
-  for (const use of uses) {
+  for (const use of own) {
     // The operator's own nats-server has them, as it should.
     if (elsewhere && (use.name === "nats" || use.name === "natsWs")) continue;
     const port = config.ports[use.name];

@@ -5,6 +5,7 @@
  * the same id) is set aside first, by rename, so that of two starters only one wins. Mode 0600.
  */
 import { AppError, isAppError, runFileSchema, type RunFile } from "@althing/contract";
+import { existsSync } from "node:fs";
 import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isTrustedOwner } from "../file-privacy.ts";
@@ -81,6 +82,9 @@ export async function runningInstance(data: string): Promise<RunFile> {
 
 /** Makes the data folder private; one that is open to others is refused, not repaired. @throws {data.mode} */
 export async function prepareDataFolder(data: string): Promise<void> {
+  // A change of its key was cut off between two renames: a new folder must not take the place.
+  const incoming = `${data}.incoming`;
+  if (!existsSync(data) && existsSync(incoming)) throw new AppError("encryption.unfinished", { path: data, incoming });
   await mkdir(data, { recursive: true, mode: 0o700 });
   const { mode, uid } = await stat(data);
   const own = process.getuid?.();

@@ -6,7 +6,17 @@
  * revoke anyone. The order is fixed: the hub prepares the folder, nats-server starts, the hub takes over; ending goes the other way
  * round. The protocol is docs/architecture/supervision.md. Processes are real here and in the tests: a mock would prove nothing.
  */
-import { AppError, errorCatalogue, externalNats, isAppError, limits, type Config, type ErrorCode, type FromHub } from "@althing/contract";
+import {
+  AppError,
+  clusterOf,
+  errorCatalogue,
+  externalNats,
+  isAppError,
+  limits,
+  type Config,
+  type ErrorCode,
+  type FromHub,
+} from "@althing/contract";
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBackOff } from "./back-off.ts";
@@ -19,6 +29,7 @@ import { launchHub, type HubProcess } from "./hub-process.ts";
 import { reloadNats, type NatsKeeper, type Prepared } from "./nats-keeper.ts";
 import { createOwnNats } from "./own-nats.ts";
 import { KnownFailure } from "./known-failure.ts";
+import { tellWhomToWaitFor } from "./peer-wait.ts";
 import { createRunnerKeeper } from "./runner-keeper.ts";
 import { localRunnerStart } from "./runner-start.ts";
 
@@ -36,6 +47,8 @@ export interface SupervisorOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** One line for a person. */
   readonly progress: (text: string) => void;
+  /** One that a person must see, however quiet: what this node waits for. */
+  readonly warn: (text: string) => void;
 }
 
 export interface Supervisor {
@@ -191,19 +204,24 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     if (silentMs > (wasReady ? times.silentHubKillMs : times.startingHubSilentKillMs)) hub.kill();
   };
 
+  const cluster = clusterOf(config);
+
   const run = async (): Promise<void> => {
     const backOff = createBackOff({ firstMs: 100, largestMs: 10_000, healthyMs: 60_000, tries: 10 });
     const watch = setInterval(watchSilence, times.watchMs);
+    if (cluster !== undefined)
+      void tellWhomToWaitFor({ cluster, isOver: () => wasReady || stopping.signal.aborted, pause, tell: options.warn });
     while (!stopping.signal.aborted) {
       const { how, failed, livedMs } = await liveOnce();
       if (stopping.signal.aborted) break;
       await fence(`the hub ended (${how})`);
       const why = failed === undefined ? new AppError("up.failed", { what: "the hub", detail: how }) : errorOf(failed);
+      const goesOn = wasReady || (cluster !== undefined && waitsForOthers(failed));
       // What stopped the first start will stop the next one, too: the person is waiting for the reason.
-      if (!wasReady) giveUp(why);
+      if (!goesOn) giveUp(why);
       const delayMs = backOff.next(livedMs);
       if (delayMs === undefined) giveUp(why);
-      else if (wasReady) {
+      else if (goesOn) {
         progress(`the hub ended (${failed === undefined ? how : why.message}); again in ${delayMs} ms`);
         await pause(delayMs);
       }
@@ -240,6 +258,14 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
       nats.kill();
     },
   };
+}
+
+/** A node that finds no majority is no broken node: it is tried for as long as it takes, whatever the others do. */
+function waitsForOthers(failed: Failed | undefined): boolean {
+  return (
+    failed !== undefined &&
+    (failed.code === "store.unavailable" || failed.code === "nats.unavailable" || failed.code.startsWith("cluster."))
+  );
 }
 
 /** The hub's own reason, with its code when this version knows it. */

@@ -1,20 +1,23 @@
 /**
- * A backup under a passphrase or to recipients: the age format, so that the file opens with the `age` program too.
+ * A backup under a passphrase or to recipients: the age format, so that the file opens with the `age` program too. One of an encrypted instance that
+ * was given neither is under the at-rest key; `age` does not know that kind.
  *
  * Invariant: what age refuses is either the wrong key, said before the first byte, or damage, said where it is; a stream that was cut is refused
  * at its end, so that no reader takes a part for the whole.
  */
 import { AppError, isAppError } from "@althing/contract";
 import { Decrypter, Encrypter } from "age-encryption";
+import { deriveAtRestKeys, parseAtRestKey } from "../at-rest/at-rest-keys.ts";
+import { atRestIdentity, atRestRecipient, webStream } from "../at-rest/sealed-bytes.ts";
 
 /** log2 of scrypt's N: 128 MiB and about half a second; the key of a whole instance is worth twice what an identity's is. */
 const scryptWorkFactor = 17;
 export const agePrefix = "age-encryption.org/v1\n";
 
-export type Encryption = { readonly passphrase: string } | { readonly recipients: readonly string[] };
+export type Encryption = { readonly passphrase: string } | { readonly recipients: readonly string[] } | { readonly backupKey: Uint8Array };
 export interface Unlock {
   readonly passphrase?: string | undefined;
-  /** `AGE-SECRET-KEY-1…` */
+  /** `AGE-SECRET-KEY-1…`, or an at-rest key as its file has it. */
   readonly identities?: readonly string[] | undefined;
 }
 
@@ -26,6 +29,10 @@ export function createEncrypter(encryption: Encryption): Encrypter {
     encrypter.setScryptWorkFactor(scryptWorkFactor);
     return encrypter;
   }
+  if ("backupKey" in encryption) {
+    encrypter.addRecipient(atRestRecipient(encryption.backupKey));
+    return encrypter;
+  }
   for (const recipient of encryption.recipients) {
     try {
       encrypter.addRecipient(recipient);
@@ -34,21 +41,6 @@ export function createEncrypter(encryption: Encryption): Encrypter {
     }
   }
   return encrypter;
-}
-
-/** What the library takes of a stream. */
-function webStream(bytes: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const pieces = bytes[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await pieces.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(next.value);
-    },
-    async cancel() {
-      await pieces.return?.();
-    },
-  });
 }
 
 export async function* encrypted(encrypter: Encrypter | undefined, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -81,7 +73,8 @@ function decrypterOf(path: string, { passphrase, identities = [] }: Unlock): Dec
   if (passphrase !== undefined) decrypter.addPassphrase(passphrase.normalize("NFC"));
   for (const identity of identities) {
     try {
-      decrypter.addIdentity(identity);
+      const atRestKey = parseAtRestKey(identity);
+      decrypter.addIdentity(atRestKey === undefined ? identity : atRestIdentity(deriveAtRestKeys(atRestKey).backup));
     } catch (cause) {
       throw new AppError("backup.key", { path, detail: "a line of the key file is no age identity" }, { cause });
     }

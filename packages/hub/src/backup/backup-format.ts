@@ -14,6 +14,9 @@ export const manifestName = "manifest.json";
 export const sealName = "manifest.sha256";
 export const roomStreamName = `streams/${streams.rooms}.snapshot`;
 export const keyNames = ["keys/hub.nkey", "keys/sys.nkey", "keys/instance.json"] as const;
+/** What the databases of this file are encrypted with, where they are: inside of the file's own encryption. */
+export const databaseKeyName = "keys/databases.json";
+export const databaseKeySchema = z.strictObject({ version: z.literal(1), key: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 export const stateName = "state/state.db";
 export const executionsName = "state/executions.db";
 export const configName = "config/althing.toml";
@@ -31,6 +34,7 @@ export const smallPartMaxBytes: Readonly<Record<string, number>> = {
   [sealName]: 256,
   [formatName]: 64 * kib,
   [configName]: kib * kib,
+  [databaseKeyName]: 64 * kib,
   ...Object.fromEntries(keyNames.map((name) => [name, 64 * kib])),
 };
 const bigParts: readonly string[] = [stateName, executionsName, roomStreamName];

@@ -31,6 +31,8 @@ export interface TaskDeps {
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;
   readonly migrations: readonly Migration[];
+  /** A path. */
+  readonly atRestKeyFile: string | undefined;
 }
 
 const secret = z.string().min(1).max(4_096);
@@ -65,7 +67,7 @@ const configFor = (given: unknown, data: string): Config => ({ ...readConfig(giv
 
 /** @throws what the mode's function throws */
 export async function runBackupTask(mode: BackupMode, data: string, input: unknown, deps: TaskDeps): Promise<unknown> {
-  const { nowMs, program, progress, signal, migrations } = deps;
+  const { nowMs, program, progress, signal, migrations, atRestKeyFile } = deps;
   switch (mode) {
     case "backup":
     case "upgrade-backup": {
@@ -82,7 +84,7 @@ export async function runBackupTask(mode: BackupMode, data: string, input: unkno
       return restoreBackup({ ...rest, config: configFor(config, data), migrations, nowMs, progress, signal });
     }
     case "upgrade":
-      return upgradeData({ data, migrations, progress, backup: parse(upgradeSchema, input).backup });
+      return upgradeData({ data, migrations, progress, atRestKeyFile, backup: parse(upgradeSchema, input).backup });
     case "rollback-source":
       return { file: await newestUpgradeBackup(data) };
     case "rollback": {
@@ -90,7 +92,7 @@ export async function runBackupTask(mode: BackupMode, data: string, input: unkno
       return rollBack({ ...rest, config: configFor(config, data), migrations, nowMs, progress, signal });
     }
     case "inspect": {
-      const findings = await inspectData({ data, migrations, nowMs, ...parse(inspectSchema, input) });
+      const findings = await inspectData({ data, migrations, nowMs, atRestKeyFile, ...parse(inspectSchema, input) });
       return { findings };
     }
   }

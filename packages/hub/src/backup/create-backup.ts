@@ -5,11 +5,10 @@
  * objects it names, then the messages, which so are never older than the state's positions in them; and when a room was deleted or an object
  * removed meanwhile, all of it again from a newer state. The instance is not stopped and not slowed but by the reading.
  */
-import { createHmac } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createHmac, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { saveStream, type BusConnection, type SavedStream } from "@althing/bus";
 import { AppError, hasCode, streams, type Config } from "@althing/contract";
@@ -18,10 +17,12 @@ import {
   listSqliteKeys,
   openFolderObjects,
   readSqliteSchemaVersion,
+  rekeySqliteFile,
   type Migration,
   type ObjectStore,
 } from "@althing/store";
 import { openBundleObjects } from "../bundle-objects.ts";
+import { openText } from "../at-rest/instance-keys-seal.ts";
 import { dataFormatVersion } from "../data-folder.ts";
 import { isMissing } from "../private-file.ts";
 import type { Encryption } from "./archive-crypto.ts";
@@ -29,6 +30,7 @@ import { openArchiveWriter, writeFailure, type ArchiveWriter } from "./archive-w
 import {
   backupFormatVersion,
   configName,
+  databaseKeyName,
   executionsName,
   formatName,
   headName,
@@ -46,6 +48,7 @@ import {
 } from "./backup-format.ts";
 import { writeBackupRecord } from "./backup-record.ts";
 import { openDataSource, type DataSource } from "./data-source.ts";
+import { readSpooled, spoolFile } from "./private-spool.ts";
 import { viewCopy, type StateView } from "./state-view.ts";
 import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
 
@@ -75,17 +78,19 @@ export interface CreateBackupOptions {
 export async function createBackup(options: CreateBackupOptions): Promise<BackupReport> {
   const file = resolve(options.file);
   const source = await openDataSource(options);
+  const { backupKey } = source.atRest;
+  const encryption = options.encryption ?? (backupKey === undefined ? undefined : { backupKey });
   const folder = dirname(file);
   const spool = join(folder, temporaryName("spool"));
   let writer: ArchiveWriter | undefined;
   try {
     await sweepAbandoned(folder);
-    writer = await openArchiveWriter({ path: file, encryption: options.encryption });
+    writer = await openArchiveWriter({ path: file, encryption });
     await mkdir(spool, { mode: 0o700 });
     const made = await fill(options, source, writer, spool);
     const bytes = await writer.finish();
     writer = undefined;
-    const report = reportOf(made.manifest, { file, id: made.id, bytes, encrypted: options.encryption !== undefined });
+    const report = reportOf(made.manifest, { file, id: made.id, bytes, encrypted: encryption !== undefined });
     await writeBackupRecord(source.paths.root, { at: report.createdAt, file, id: made.id, bytes });
     return report;
   } catch (error) {
@@ -108,8 +113,10 @@ interface Filled {
 
 async function fill(options: CreateBackupOptions, source: DataSource, writer: ArchiveWriter, spool: string): Promise<Filled> {
   const nats = await source.connect(spool);
-  const blobs = openFolderObjects({ path: source.paths.blobs });
-  const bundles = await openBundleObjects(options.config, { paths: source.paths }, nats.connection).catch(async (error: unknown) => {
+  const blobs = openFolderObjects({ path: source.paths.blobs, ...source.atRest.objects });
+  // Of an encrypted instance the copies stay encrypted, and the file has the key: what is put aside meanwhile opens for nobody.
+  const copyKey = source.atRest.fingerprint === undefined ? undefined : new Uint8Array(randomBytes(32));
+  const bundles = await openBundleObjects(options.config, source, nats.connection).catch(async (error: unknown) => {
     await nats.close();
     throw error;
   });
@@ -124,12 +131,18 @@ async function fill(options: CreateBackupOptions, source: DataSource, writer: Ar
       parts[name] = { bytes: size, sha256: await writer.add(name, size, createReadStream(path, { highWaterMark: 1024 * 1024 })) };
     };
     await writer.add(headName, ...sized(`${JSON.stringify(head)}\n`));
-    const taken = await takeTogether(options, { source, writer, spool, connection: nats.connection, objects: { blobs, bundles } });
+    const taken = await takeTogether(options, { source, writer, spool, copyKey, connection: nats.connection, objects: { blobs, bundles } });
     await addFile(stateName, join(spool, "state.db"));
-    if (taken.stream !== undefined) await addFile(roomStreamName, join(spool, "rooms.snapshot"));
-    await addExecutions(source, spool, addFile);
-    await addSmall(formatName, Buffer.from(`${JSON.stringify(source.format)}\n`));
-    for (const name of keyNames) await addSmall(name, await readFile(join(source.paths.root, name)));
+    if (taken.stream !== undefined) {
+      const snapshot = readSpooled(join(spool, "rooms.snapshot"), copyKey);
+      parts[roomStreamName] = { bytes: taken.streamBytes, sha256: await writer.add(roomStreamName, taken.streamBytes, snapshot) };
+    }
+    await addExecutions({ source, spool, copyKey }, addFile);
+    const { atRest: _, ...format } = source.format;
+    await addSmall(formatName, Buffer.from(`${JSON.stringify(format)}\n`));
+    for (const name of keyNames) await addSmall(name, await readKeyFile(source, name));
+    if (copyKey !== undefined)
+      await addSmall(databaseKeyName, Buffer.from(`${JSON.stringify({ version: 1, key: Buffer.from(copyKey).toString("base64url") })}\n`));
     if (options.configFile !== undefined) await addSmall(configName, await readFile(options.configFile));
     const manifest = manifestOf(options, source, { head, parts, taken });
     const text = `${JSON.stringify(manifest)}\n`;
@@ -142,13 +155,21 @@ async function fill(options: CreateBackupOptions, source: DataSource, writer: Ar
   }
 }
 
+/** As it would be in a plain folder. */
+async function readKeyFile({ paths, atRest }: DataSource, name: string): Promise<Buffer> {
+  const bytes = await readFile(join(paths.root, name));
+  if (name !== "keys/instance.json") return bytes;
+  const opened = await openText(atRest.instanceKey, bytes.toString("utf8"));
+  return opened === undefined ? bytes : Buffer.from(opened);
+}
+
 const sized = (text: string): [number, Uint8Array] => {
   const bytes = Buffer.from(text);
   return [bytes.length, bytes];
 };
 
-function headOf({ program, nowMs, migrations }: CreateBackupOptions, { keys, paths }: DataSource): BackupHead {
-  const schema = readSqliteSchemaVersion(paths.stateDb);
+function headOf({ program, nowMs, migrations }: CreateBackupOptions, { keys, paths, atRest }: DataSource): BackupHead {
+  const schema = readSqliteSchemaVersion(paths.stateDb, atRest.sqlite.key);
   if (schema > migrations.length) throw new AppError("store.version", { observed: schema, expected: migrations.length });
   return {
     format: "althing-backup",
@@ -171,6 +192,7 @@ interface TakeParts {
   readonly source: DataSource;
   readonly writer: ArchiveWriter;
   readonly spool: string;
+  readonly copyKey: Uint8Array | undefined;
   readonly connection: BusConnection;
   readonly objects: Readonly<Record<"blobs" | "bundles", ObjectStore>>;
 }
@@ -178,6 +200,7 @@ interface TakeParts {
 interface Taken {
   readonly view: StateView;
   readonly stream: SavedStream | undefined;
+  readonly streamBytes: number;
   /** In the file, by name. */
   readonly objects: ReadonlyMap<string, number>;
   readonly missing: readonly string[];
@@ -185,16 +208,17 @@ interface Taken {
 
 /** State, objects and messages that fit each other. */
 async function takeTogether(options: CreateBackupOptions, take: TakeParts): Promise<Taken> {
-  const { source, spool, connection } = take;
+  const { source, spool, copyKey, connection } = take;
+  const { key } = source.atRest.sqlite;
   const { progress, migrations, signal } = options;
   const objects = new Map<string, number>();
   const statePath = join(spool, "state.db");
   let lacking: ReadonlySet<string> = new Set();
   for (let tries = 1; tries <= triesMax; tries += 1) {
     await rm(statePath, { force: true });
-    await copyDatabase(source.paths.stateDb, statePath);
+    await copyDatabase({ from: source.paths.stateDb, to: statePath, key, copyKey });
     await options.onStateCopied?.();
-    const view = await viewCopy({ path: statePath, migrations, shown: source.paths.stateDb, walkChains: false });
+    const view = await viewCopy({ path: statePath, migrations, shown: source.paths.stateDb, walkChains: false, key: copyKey });
     progress(`state: ${view.counts.users} users, ${view.counts.rooms} rooms, ${view.counts.communities} communities`);
     const gone = await addObjects(view, objects, take, signal);
     // What an older state lacked as well is not being deleted just now: it is lost.
@@ -204,19 +228,27 @@ async function takeTogether(options: CreateBackupOptions, take: TakeParts): Prom
       throw new AppError("backup.incomplete", { part: lost[0], detail: "it is not in its place or has other bytes" });
     if (gone.size > lost.length) continue;
     progress(`objects: ${objects.size}`);
-    const stream = await saveRooms(connection, join(spool, "rooms.snapshot"), signal);
+    const { stream, bytes: streamBytes } = await saveRooms(connection, { path: join(spool, "rooms.snapshot"), key: copyKey, signal });
     requireMessages(view, stream, source);
     progress(`messages: ${stream?.state.messages ?? 0}`);
-    const still = new Set(listSqliteKeys(source.paths.stateDb, "rooms").map(([room]) => room));
-    if ([...view.persistedRooms].every((room) => still.has(room))) return { view, stream, objects, missing: lost };
+    const still = new Set(listSqliteKeys(source.paths.stateDb, "rooms", key).map(([room]) => room));
+    if ([...view.persistedRooms].every((room) => still.has(room))) return { view, stream, streamBytes, objects, missing: lost };
   }
   throw new AppError("backup.busy", { tries: triesMax });
 }
 
+interface CopyDatabase {
+  readonly from: string;
+  readonly to: string;
+  readonly key: Uint8Array | undefined;
+  readonly copyKey: Uint8Array | undefined;
+}
+
 /** What SQLite cannot write is a matter of the backup's place. */
-async function copyDatabase(from: string, to: string): Promise<void> {
+async function copyDatabase({ from, to, key, copyKey }: CopyDatabase): Promise<void> {
   try {
-    await copySqliteFile({ from, to });
+    await copySqliteFile({ from, to, key });
+    rekeySqliteFile({ path: to, from: key, to: copyKey });
   } catch (error) {
     throw hasCode(error, "store.unavailable") ? writeFailure(to, error) : error;
   }
@@ -246,11 +278,22 @@ async function addObjects(
   return gone;
 }
 
+interface SaveRooms {
+  readonly path: string;
+  readonly key: Uint8Array | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface SavedRooms {
+  readonly stream: SavedStream | undefined;
+  readonly bytes: number;
+}
+
 /** A new access list can cut a copy off: then it is made again. */
-async function saveRooms(connection: BusConnection, path: string, signal: AbortSignal | undefined): Promise<SavedStream | undefined> {
+async function saveRooms(connection: BusConnection, to: SaveRooms): Promise<SavedRooms> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await saveRoomsOnce(connection, path, signal);
+      return await saveRoomsOnce(connection, to);
     } catch (error) {
       if (!hasCode(error, "nats.unavailable") || tries === triesMax) throw error;
       await sleep(tries * 100);
@@ -258,12 +301,10 @@ async function saveRooms(connection: BusConnection, path: string, signal: AbortS
   }
 }
 
-async function saveRoomsOnce({ account }: BusConnection, path: string, signal: AbortSignal | undefined): Promise<SavedStream | undefined> {
+async function saveRoomsOnce({ account }: BusConnection, { path, key, signal }: SaveRooms): Promise<SavedRooms> {
   const copy = await saveStream(account, streams.rooms);
-  if (copy === undefined) return undefined;
-  const options = { ...(signal === undefined ? {} : { signal }) };
-  await pipeline(copy.bytes, createWriteStream(path, { mode: 0o600, highWaterMark: 1024 * 1024 }), options);
-  return copy.saved;
+  if (copy === undefined) return { stream: undefined, bytes: 0 };
+  return { stream: copy.saved, bytes: await spoolFile(path, copy.bytes, { key, signal }) };
 }
 
 function requireMessages(view: StateView, stream: SavedStream | undefined, { paths }: DataSource): void {
@@ -276,7 +317,10 @@ function requireMessages(view: StateView, stream: SavedStream | undefined, { pat
   });
 }
 
-async function addExecutions(source: DataSource, spool: string, addFile: (name: string, path: string) => Promise<void>): Promise<void> {
+async function addExecutions(
+  { source, spool, copyKey }: Pick<TakeParts, "source" | "spool" | "copyKey">,
+  addFile: (name: string, path: string) => Promise<void>,
+): Promise<void> {
   const exists = await stat(source.paths.executionsDb).then(
     () => true,
     (error: unknown) => {
@@ -286,7 +330,7 @@ async function addExecutions(source: DataSource, spool: string, addFile: (name: 
   );
   if (!exists) return;
   const path = join(spool, "executions.db");
-  await copyDatabase(source.paths.executionsDb, path);
+  await copyDatabase({ from: source.paths.executionsDb, to: path, key: source.atRest.executions.key, copyKey });
   await addFile(executionsName, path);
 }
 

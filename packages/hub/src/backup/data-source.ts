@@ -11,7 +11,8 @@ import type { BusConnection } from "@althing/bus";
 import { connectBus } from "@althing/bus";
 import { AppError, externalNats, hasCode, type Config } from "@althing/contract";
 import { acquireDataLock, type DataLock } from "../data-lock.ts";
-import { dataPaths, readDataFormat, type DataPaths, type Format } from "../data-folder.ts";
+import type { AtRest } from "../at-rest/at-rest.ts";
+import { dataPaths, readUnlocked, type DataPaths, type Format } from "../data-folder.ts";
 import { openInstanceKeys, type InstanceKeys } from "../instance-keys.ts";
 import { natsUrl } from "../open-state.ts";
 import { ensurePrivateFolder } from "../private-file.ts";
@@ -21,6 +22,7 @@ export interface DataSource {
   readonly paths: DataPaths;
   readonly keys: InstanceKeys;
   readonly format: Format;
+  readonly atRest: AtRest;
   /** Another process holds it: a hub that serves. */
   readonly isRunning: boolean;
   /** @param scratch a private folder for what a server of our own needs. @throws {nats.unavailable} {nats.start_failed} */
@@ -68,10 +70,10 @@ export async function tryLock(paths: DataPaths): Promise<DataLock | undefined> {
   }
 }
 
-/** @throws {data.not_found} {data.mode} {data.corrupt} {data.key_missing} {store.version} {config.invalid} */
+/** @throws {encryption.key_missing} {encryption.key_wrong} {encryption.not_enabled} {data.not_found} {data.mode} {data.corrupt} {data.key_missing} {store.version} {config.invalid} */
 export async function openDataSource({ config, natsServer }: DataSourceOptions): Promise<DataSource> {
   const paths = dataPaths(config.data);
-  const format = await readDataFormat(paths.root);
+  const { format, atRest } = await readUnlocked(paths.root, config.at_rest_key_file);
   if (!format.founded) throw new AppError("data.not_found", { path: paths.root });
   if (format.store !== "sqlite")
     throw new AppError("config.invalid", {
@@ -80,10 +82,10 @@ export async function openDataSource({ config, natsServer }: DataSourceOptions):
       observed: format.store,
       detail: "backups are made of instances with store = sqlite",
     });
-  const keys = await openInstanceKeys(paths.keys, false);
+  const keys = await openInstanceKeys(paths.keys, false, atRest.instanceKey);
   const lock = natsServer === undefined ? undefined : await tryLock(paths);
   const connectOwn = async (program: string, scratch: string) => {
-    const nats = await startPrivateNats({ program, storeDir: paths.jetStream, folder: join(scratch, "nats"), keys });
+    const nats = await startPrivateNats({ program, storeDir: paths.jetStream, folder: join(scratch, "nats"), keys, ...atRest.nats });
     return { connection: nats.connection, close: () => nats.stop() };
   };
   const connectRunning = async () => {
@@ -101,7 +103,7 @@ export async function openDataSource({ config, natsServer }: DataSourceOptions):
     return { connection, close: () => connection.close() };
   };
   return {
-    ...{ paths, keys, format, isRunning: lock === undefined },
+    ...{ paths, keys, format, atRest, isRunning: lock === undefined },
     async connect(scratch) {
       if (lock === undefined || natsServer === undefined) return connectRunning();
       if (externalNats(config) === undefined) return connectOwn(natsServer, scratch);

@@ -4,11 +4,13 @@
  * Invariant: reads, and writes nothing but one small file that measures the disk. Runs beside a hub that serves; what only a stopped instance can show (every
  * row's checksum, the chains) is looked at when nobody has the folder.
  */
+import { existsSync } from "node:fs";
 import { lstat, open, readdir, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, isAppError } from "@althing/contract";
 import { listSqliteKeys, readSqliteSchemaVersion, type Migration } from "@althing/store";
-import { dataPaths, readDataFormat, type DataPaths } from "../data-folder.ts";
+import { beforePlace, type AtRest } from "../at-rest/at-rest.ts";
+import { dataPaths, readUnlocked, type DataPaths } from "../data-folder.ts";
 import { openInstanceKeys } from "../instance-keys.ts";
 import { isMissing } from "../private-file.ts";
 import { readBackupRecord } from "./backup-record.ts";
@@ -30,6 +32,13 @@ export interface InspectOptions {
   readonly nowMs: () => number;
   /** Where packages lie; objects elsewhere are not looked at. */
   readonly bundlesInFolder: boolean;
+  /** Of an encrypted folder. */
+  readonly atRestKeyFile?: string | undefined;
+}
+
+interface Look extends InspectOptions {
+  readonly isRunning: boolean;
+  readonly atRest: AtRest;
 }
 
 type Check = () => Promise<Omit<Finding, "name">>;
@@ -52,26 +61,29 @@ function failure(error: unknown): Omit<Finding, "name"> {
 /** @throws nothing: what cannot be looked at is a finding. */
 export async function inspectData(options: InspectOptions): Promise<Finding[]> {
   const paths = dataPaths(options.data);
+  let atRest: AtRest;
   try {
-    await readDataFormat(paths.root);
+    atRest = (await readUnlocked(paths.root, options.atRestKeyFile)).atRest;
   } catch (error) {
     if (!hasCode(error, "data.not_found")) return [{ name: "data folder", ...failure(error) }];
     return [{ name: "data folder", ...note(`${paths.root}: no instance yet`, "`althing up` makes it") }];
   }
   const lock = await tryLock(paths);
   const isRunning = lock === undefined;
+  const look: Look = { ...options, isRunning, atRest };
   const checks: Readonly<Record<string, Check>> = {
     "data folder": async () => good(`${paths.root}, ${isRunning ? "in use" : "not in use"}`, "its format is this program's"),
     permissions: () => judgeModes(paths.root),
     keys: async () => {
-      await openInstanceKeys(paths.keys, false);
+      await openInstanceKeys(paths.keys, false, atRest.instanceKey);
       return good("hub.nkey, sys.nkey, instance.json", "with them gone the data is lost: keep a backup elsewhere");
     },
-    store: () => judgeStore(paths, options, isRunning),
-    objects: () => judgeObjects(paths, options, isRunning),
+    store: () => judgeStore(paths, look),
+    objects: () => judgeObjects(paths, look),
     disk: () => judgeSpace(paths.root),
     fsync: () => judgeFsync(paths.run),
     clock: () => judgeClock(paths, options.nowMs()),
+    encryption: () => judgeEncryption(paths.root, atRest),
     backup: () => judgeBackup(paths.root, options.nowMs()),
     leftovers: () => judgeLeftovers(paths),
   };
@@ -108,12 +120,21 @@ async function judgeModes(root: string): Promise<Omit<Finding, "name">> {
   );
 }
 
-async function judgeStore(paths: DataPaths, { migrations }: InspectOptions, isRunning: boolean): Promise<Omit<Finding, "name">> {
-  const schema = readSqliteSchemaVersion(paths.stateDb);
+async function judgeEncryption(root: string, { fingerprint }: AtRest): Promise<Omit<Finding, "name">> {
+  const before = beforePlace(root);
+  if (existsSync(before))
+    return bad(`${before} is still there`, "a change was cut off after it: `althing at-rest status` says how to end it");
+  if (fingerprint === undefined) return note("off", "`althing at-rest enable` encrypts the folder; else encrypt the disk");
+  return good(`on, key ${fingerprint.slice(0, 8)}…`, "without the key nobody reads it, you neither: keep a copy of the key elsewhere");
+}
+
+async function judgeStore(paths: DataPaths, { migrations, isRunning, atRest }: Look): Promise<Omit<Finding, "name">> {
+  const { key } = atRest.sqlite;
+  const schema = readSqliteSchemaVersion(paths.stateDb, key);
   if (schema < migrations.length)
     return warn(`schema ${schema}, this program has ${migrations.length}`, "stop the instance, then `althing upgrade`");
   if (isRunning) return good(`schema ${schema}`, "in use; every row's checksum was compared at the start");
-  const view = await viewState({ path: paths.stateDb, migrations, shown: paths.stateDb, walkChains: true });
+  const view = await viewState({ path: paths.stateDb, migrations, shown: paths.stateDb, walkChains: true, key });
   const events = view.chains.reduce((sum, chain) => sum + chain.events, 0);
   return good(
     `schema ${schema}, ${view.counts.users} users, ${view.counts.rooms} rooms, ${events} events`,
@@ -129,12 +150,13 @@ async function objectsIn(folder: string): Promise<Set<string>> {
   return new Set(entries.filter((entry) => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name)).map(({ name }) => name));
 }
 
-async function judgeObjects(paths: DataPaths, { bundlesInFolder }: InspectOptions, isRunning: boolean): Promise<Omit<Finding, "name">> {
+async function judgeObjects(paths: DataPaths, { bundlesInFolder, isRunning, atRest }: Look): Promise<Omit<Finding, "name">> {
+  const nameOf = (hash: string) => atRest.objects.cipher?.nameOf(hash) ?? hash;
   const named = (collection: string, counts: (kind: string) => boolean) =>
     new Set(
-      listSqliteKeys(paths.stateDb, collection)
+      listSqliteKeys(paths.stateDb, collection, atRest.sqlite.key)
         .filter((key) => counts(key[1] ?? ""))
-        .map((key) => key[0]),
+        .map((key) => nameOf(key[0])),
     );
   const kinds = [
     { folder: paths.blobs, refs: named("blobs", () => true) },

@@ -8,8 +8,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectBus, type BusConnection } from "@althing/bus";
-import { AppError } from "@althing/contract";
+import { connectBus, jetStreamCipher, type BusConnection } from "@althing/bus";
+import { AppError, atRestKeyVariable } from "@althing/contract";
 import { z } from "zod";
 import type { InstanceKeys } from "../instance-keys.ts";
 import { writePrivateFile } from "../private-file.ts";
@@ -26,7 +26,14 @@ export interface PrivateNatsOptions {
   /** For its configuration; made and removed. */
   readonly folder: string;
   readonly keys: Pick<InstanceKeys, "hubSeed" | "sysSeed" | "hubPublic" | "sysPublic">;
+  /** What its files are encrypted with; plain ones are encrypted at the start. */
+  readonly natsKey?: string;
+  /** What they were encrypted with until now: they are encrypted anew at the start. */
+  readonly previousNatsKey?: string;
 }
+
+/** nats-server reads it of its environment, and it is in no file and no argument. */
+const previousKeyVariable = `${atRestKeyVariable}_BEFORE`;
 
 export interface PrivateNats {
   readonly connection: BusConnection;
@@ -34,14 +41,16 @@ export interface PrivateNats {
   stop(): Promise<void>;
 }
 
-function configText({ storeDir, keys }: PrivateNatsOptions, portsFolder: string): string {
+function configText({ storeDir, keys, natsKey, previousNatsKey }: PrivateNatsOptions, portsFolder: string): string {
+  const cipher = natsKey === undefined ? "" : `, ${jetStreamCipher}`;
+  const previous = previousNatsKey === undefined ? "" : `, prev_encryption_key: $${previousKeyVariable}`;
   return [
     'server_name: "althing-copy"',
     'host: "127.0.0.1"',
     "port: -1",
     `ports_file_dir: ${JSON.stringify(portsFolder)}`,
     "max_payload: 1048576",
-    `jetstream { store_dir: ${JSON.stringify(storeDir)} }`,
+    `jetstream { store_dir: ${JSON.stringify(storeDir)}${cipher}${previous} }`,
     `accounts { SYS: { users: [ { nkey: ${keys.sysPublic} } ] }, A: { jetstream: enabled, users: [ { nkey: ${keys.hubPublic} } ] } }`,
     "system_account: SYS",
     "",
@@ -55,7 +64,14 @@ export async function startPrivateNats(options: PrivateNatsOptions): Promise<Pri
   const [configFile, logFile] = [join(folder, "nats.conf"), join(folder, "nats.log")];
   await mkdir(portsFolder, { recursive: true, mode: 0o700 });
   await writePrivateFile(configFile, configText(options, portsFolder));
-  const child = spawn("sh", ["-c", guard, program, configFile, logFile], { stdio: ["pipe", "ignore", "ignore"] });
+  const child = spawn("sh", ["-c", guard, program, configFile, logFile], {
+    stdio: ["pipe", "ignore", "ignore"],
+    env: {
+      ...process.env,
+      ...(options.natsKey === undefined ? {} : { [atRestKeyVariable]: options.natsKey }),
+      ...(options.previousNatsKey === undefined ? {} : { [previousKeyVariable]: options.previousNatsKey }),
+    },
+  });
   child.stdin?.on("error", () => undefined);
   const gone = new Promise<void>((resolve) => {
     child.once("error", () => resolve());

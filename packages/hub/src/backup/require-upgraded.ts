@@ -24,8 +24,8 @@ export async function isThere(path: string): Promise<boolean> {
  * For whoever opens the state to serve it; a new folder has none yet.
  * @throws {upgrade.needed} {store.version} {store.corrupt}
  */
-export async function requireUpgraded({ root, stateDb }: DataPaths, migrations: readonly Migration[]): Promise<void> {
+export async function requireUpgraded({ root, stateDb }: DataPaths, migrations: readonly Migration[], key?: Uint8Array): Promise<void> {
   if (!(await isThere(stateDb))) return;
-  const observed = readSqliteSchemaVersion(stateDb);
+  const observed = readSqliteSchemaVersion(stateDb, key);
   if (observed < migrations.length) throw new AppError("upgrade.needed", { path: root, observed, expected: migrations.length });
 }

@@ -5,20 +5,31 @@
  * empty place, so a kill or a full disk leaves no half. Sessions and the one-time link are taken out, and the mark is set by which the hub refuses
  * requests that came before (restored-mark.ts). Node keys come along: the messages' server admits nobody by them but this folder's hub.
  */
-import { createReadStream } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { loadStream, openCollections, savedStreamSchema, type BusConnection } from "@althing/bus";
 import { AppError, streams, type Config } from "@althing/contract";
-import type { Migration } from "@althing/store";
+import { openFolderObjects, rekeySqliteFile, type Migration } from "@althing/store";
+import { plainAtRest, readAtRest, type AtRest } from "../at-rest/at-rest.ts";
+import { sealText } from "../at-rest/instance-keys-seal.ts";
 import { openBundleObjects } from "../bundle-objects.ts";
-import { dataPaths } from "../data-folder.ts";
+import { dataPaths, parseFormat, writeFormat } from "../data-folder.ts";
 import { openInstanceKeys } from "../instance-keys.ts";
-import { isMissing } from "../private-file.ts";
+import { isMissing, writePrivateFile } from "../private-file.ts";
 import type { Unlock } from "./archive-crypto.ts";
 import { syncPath, writeFailure } from "./archive-writer.ts";
-import { configName, objectOf, roomStreamName, type BackupReport } from "./backup-format.ts";
+import {
+  configName,
+  executionsName,
+  formatName,
+  keyNames,
+  objectOf,
+  roomStreamName,
+  stateName,
+  type BackupReport,
+} from "./backup-format.ts";
 import { extractBackup, type Extracted } from "./extract-backup.ts";
+import { readSpooled } from "./private-spool.ts";
 import { startPrivateNats } from "./private-nats.ts";
 import { writeRestoredMark } from "./restored-mark.ts";
 import { everyRecord, openAsItIs, viewCopy } from "./state-view.ts";
@@ -55,7 +66,7 @@ export async function verifyBackup(options: ReadBackupOptions & { readonly scrat
   await mkdir(into, { mode: 0o700 });
   try {
     await sweepAbandoned(options.scratch);
-    return (await extractBackup({ ...options, file: resolve(options.file), into, isTrial: true })).report;
+    return (await extractBackup({ ...options, file: resolve(options.file), into, isTrial: true, atRest: plainAtRest })).report;
   } finally {
     await rm(into, { recursive: true, force: true });
   }
@@ -80,6 +91,7 @@ async function emptyPlace(data: string): Promise<string> {
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const begunMs = options.nowMs();
   const place = await emptyPlace(resolve(options.config.data));
+  const atRest = await readAtRest(options.config.at_rest_key_file, place);
   const parent = dirname(place);
   await mkdir(parent, { recursive: true, mode: 0o700 });
   await sweepAbandoned(parent);
@@ -88,11 +100,13 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     throw writeFailure(place, error);
   });
   try {
-    const extracted = await extractBackup({ ...options, file: resolve(options.file), into: staged, isTrial: false });
+    const extracted = await extractBackup({ ...options, file: resolve(options.file), into: staged, isTrial: false, atRest });
     options.progress("verified; putting it into place");
-    await dropUnreferenced(options, extracted, staged);
-    await loadMessages(options, extracted, staged);
-    await endSessions(join(staged, "state", "state.db"), options.migrations);
+    rekeyDatabases(extracted, atRest);
+    await placeKeys(extracted, staged, atRest);
+    await dropUnreferenced(options, extracted, { staged, atRest });
+    await loadMessages(options, extracted, { staged, atRest });
+    await endSessions(join(staged, "state", "state.db"), options.migrations, atRest.sqlite.key);
     const { report } = extracted;
     const configFile = await placeConfig(extracted, staged, place);
     await writeRestoredMark(staged, {
@@ -115,33 +129,61 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   }
 }
 
-/** Objects of an older state of the same backup, which were removed while it was made. */
-async function dropUnreferenced({ migrations }: RestoreOptions, { content, files }: Extracted, staged: string): Promise<void> {
-  const { objects } = await viewCopy({ path: join(staged, "state", "state.db"), migrations, shown: "state", walkChains: false });
-  for (const name of content.objects.keys()) {
+interface Staged {
+  readonly staged: string;
+  readonly atRest: AtRest;
+}
+
+function rekeyDatabases({ files, databaseKey: from }: Extracted, { sqlite, executions }: AtRest): void {
+  for (const [name, to] of [
+    [stateName, sqlite.key],
+    [executionsName, executions.key],
+  ] as const) {
     const path = files[name];
-    if (!objects.has(name) && path !== undefined) await rm(path);
+    if (path !== undefined) rekeySqliteFile({ path, from, to });
+  }
+}
+
+async function placeKeys({ held }: Extracted, staged: string, { fingerprint, instanceKey }: AtRest): Promise<void> {
+  await mkdir(join(staged, "keys"), { mode: 0o700 });
+  for (const name of keyNames) {
+    const text = held.get(name)?.toString("utf8") ?? "";
+    const isSealed = name === "keys/instance.json" && instanceKey !== undefined;
+    await writePrivateFile(join(staged, name), isSealed ? await sealText(instanceKey, text) : text);
+  }
+  const path = join(staged, formatName);
+  const { atRest: _, ...format } = parseFormat(path, held.get(formatName)?.toString("utf8") ?? "");
+  await writeFormat(path, { ...format, ...(fingerprint === undefined ? {} : { atRest: fingerprint }) });
+}
+
+/** Objects of an older state of the same backup, which were removed while it was made. */
+async function dropUnreferenced({ migrations }: RestoreOptions, { content, files }: Extracted, { staged, atRest }: Staged): Promise<void> {
+  const path = join(staged, "state", "state.db");
+  const { objects } = await viewCopy({ path, migrations, shown: "state", walkChains: false, key: atRest.sqlite.key });
+  for (const name of content.objects.keys()) {
+    const file = files[name];
+    if (!objects.has(name) && file !== undefined) await rm(file);
   }
 }
 
 /** Messages, and packages where they do not lie in the folder, by a server that nobody else reaches. */
-async function loadMessages(options: RestoreOptions, extracted: Extracted, staged: string): Promise<void> {
+async function loadMessages(options: RestoreOptions, extracted: Extracted, { staged, atRest }: Staged): Promise<void> {
   const { config, natsServer, progress } = options;
   const { content, files } = extracted;
   const snapshot = files[roomStreamName];
   const movesBundles = config.bundle_store !== "folder" && content.manifest.objects.bundles.count > 0;
   if (snapshot === undefined && !movesBundles) return;
   const paths = dataPaths(staged);
-  const keys = await openInstanceKeys(paths.keys, false);
+  const keys = await openInstanceKeys(paths.keys, false, atRest.instanceKey);
   const scratch = join(staged, temporaryName("spool"));
-  const nats = await startPrivateNats({ program: natsServer, storeDir: paths.jetStream, folder: scratch, keys });
+  const nats = await startPrivateNats({ program: natsServer, storeDir: paths.jetStream, folder: scratch, keys, ...atRest.nats });
   try {
     if (snapshot !== undefined) {
       progress("messages");
       const saved = savedStreamSchema.parse(content.manifest.streams[streams.rooms]);
-      await loadStream(nats.connection.account, saved, createReadStream(snapshot, { highWaterMark: 1024 * 1024 }));
+      await loadStream(nats.connection.account, saved, readSpooled(snapshot, extracted.spoolKey));
     }
-    if (movesBundles) await moveBundles(config, paths, nats.connection, extracted);
+    if (movesBundles) await moveBundles(config, { paths, atRest }, nats.connection, extracted);
   } finally {
     await nats.stop();
   }
@@ -150,26 +192,27 @@ async function loadMessages(options: RestoreOptions, extracted: Extracted, stage
 
 async function moveBundles(
   config: Config,
-  paths: ReturnType<typeof dataPaths>,
+  folder: { readonly paths: ReturnType<typeof dataPaths>; readonly atRest: AtRest },
   connection: BusConnection,
   { files }: Extracted,
 ): Promise<void> {
-  const objects = await openBundleObjects(config, { paths }, connection);
+  const objects = await openBundleObjects(config, folder, connection);
+  const staged = openFolderObjects({ path: folder.paths.bundles, ...folder.atRest.objects });
   try {
     for (const [name, path] of Object.entries(files)) {
       const object = objectOf(name);
       if (object?.kind !== "bundles" || (await lstat(path).catch(() => undefined)) === undefined) continue;
-      await objects.put(object.hash, createReadStream(path));
+      await objects.put(object.hash, await staged.get(object.hash));
       await rm(path);
     }
   } finally {
-    await objects.close();
+    await Promise.all([objects.close(), staged.close()]);
   }
 }
 
 /** Nobody is connected to a restored instance, and the link of a first admin was shown long ago. */
-async function endSessions(path: string, migrations: readonly Migration[]): Promise<void> {
-  const store = await openAsItIs(path, migrations);
+async function endSessions(path: string, migrations: readonly Migration[], key: Uint8Array | undefined): Promise<void> {
+  const store = await openAsItIs(path, migrations, key);
   try {
     const { sessions, adminLink } = openCollections(store);
     for await (const { key } of everyRecord(sessions)) await sessions.delete(key);
@@ -191,7 +234,7 @@ async function placeConfig({ content, files }: Extracted, staged: string, place:
 const syncedAtOnce = 16;
 
 /** Every file and folder, in no order: the rename comes after all of them. */
-async function syncTree(root: string): Promise<void> {
+export async function syncTree(root: string): Promise<void> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile() || entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
   const next = [...paths, root].values();

@@ -30,6 +30,8 @@ export interface ViewStateOptions {
   /** Named in errors. */
   readonly shown: string;
   readonly walkChains: boolean;
+  /** Of an encrypted copy. */
+  readonly key?: Uint8Array | undefined;
 }
 
 const pageRecords = 1_000;
@@ -48,10 +50,10 @@ export async function* everyRecord<T>(collection: Collection<T>, prefix: readonl
 }
 
 /** The store as it is: none of the program's steps is due. */
-export async function openAsItIs(path: string, migrations: readonly Migration[]): Promise<Store> {
-  const version = readSqliteSchemaVersion(path);
+export async function openAsItIs(path: string, migrations: readonly Migration[], key?: Uint8Array): Promise<Store> {
+  const version = readSqliteSchemaVersion(path, key);
   if (version > migrations.length) throw new AppError("store.version", { observed: version, expected: migrations.length });
-  return openSqliteStore({ path, migrations: migrations.slice(0, version), fsync: "always" });
+  return openSqliteStore({ path, migrations: migrations.slice(0, version), fsync: "always", ...(key === undefined ? {} : { key }) });
 }
 
 async function countOf(collection: Collection<unknown>): Promise<number> {
@@ -62,7 +64,7 @@ async function countOf(collection: Collection<unknown>): Promise<number> {
 
 /** @throws {store.corrupt} {store.version} {store.value_invalid} */
 export async function viewState(options: ViewStateOptions): Promise<StateView> {
-  const store = await openAsItIs(options.path, options.migrations);
+  const store = await openAsItIs(options.path, options.migrations, options.key);
   try {
     const bus = openCollections(store);
     const objects = new Set<string>();

@@ -8,7 +8,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError } from "@althing/contract";
 import { copySqliteFile, openSqliteStore, readSqliteSchemaVersion, type Migration } from "@althing/store";
-import { dataPaths, readDataFormat, type DataPaths } from "../data-folder.ts";
+import { dataPaths, readUnlocked, type DataPaths } from "../data-folder.ts";
 import { isMissing } from "../private-file.ts";
 import { syncPath } from "./archive-writer.ts";
 import { lockFolder } from "./data-source.ts";
@@ -20,6 +20,8 @@ import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
 export interface UpgradeOptions {
   readonly data: string;
   readonly migrations: readonly Migration[];
+  /** Of an encrypted folder. */
+  readonly atRestKeyFile?: string | undefined;
   /** Named when it fails. */
   readonly backup: string;
   readonly progress: (text: string) => void;
@@ -30,21 +32,21 @@ export interface Upgraded {
   readonly to: number;
 }
 
-/** @throws {data.not_found} {data.locked} {store.version} {upgrade.failed} */
+/** @throws {encryption.key_missing} {encryption.key_wrong} {data.not_found} {data.locked} {store.version} {upgrade.failed} */
 export async function upgradeData(options: UpgradeOptions): Promise<Upgraded> {
   const paths = dataPaths(options.data);
-  await readDataFormat(paths.root);
+  const { sqlite } = (await readUnlocked(paths.root, options.atRestKeyFile)).atRest;
   const lock = await lockFolder(paths);
   const folder = dirname(paths.stateDb);
   const copy = join(folder, temporaryName("state"));
   try {
     await sweepAbandoned(folder);
-    const from = readSqliteSchemaVersion(paths.stateDb);
+    const from = readSqliteSchemaVersion(paths.stateDb, sqlite.key);
     const to = options.migrations.length;
     if (from > to) throw new AppError("store.version", { observed: from, expected: to });
     if (from === to) return { from, to };
     options.progress(`bringing the records from schema ${from} to ${to}`);
-    await migrateCopy(options, paths, copy);
+    await migrateCopy(options, paths, { copy, key: sqlite.key });
     await rename(copy, paths.stateDb);
     await syncPath(folder);
     return { from, to };
@@ -54,14 +56,20 @@ export async function upgradeData(options: UpgradeOptions): Promise<Upgraded> {
   }
 }
 
-async function migrateCopy({ migrations, backup }: UpgradeOptions, paths: DataPaths, copy: string): Promise<void> {
+interface Copy {
+  readonly copy: string;
+  readonly key: Uint8Array | undefined;
+}
+
+async function migrateCopy({ migrations, backup }: UpgradeOptions, paths: DataPaths, { copy, key }: Copy): Promise<void> {
+  const seen = { path: copy, migrations, shown: paths.stateDb, walkChains: true, key };
   try {
-    await copySqliteFile({ from: paths.stateDb, to: copy });
+    await copySqliteFile({ from: paths.stateDb, to: copy, key });
     // The copy holds what the log held; a log beside the new file would be taken for its own.
     if (await isThere(`${paths.stateDb}-wal`)) throw new TypeError("the log of the state is still in use");
-    const before = await viewState({ path: copy, migrations, shown: paths.stateDb, walkChains: true });
-    await (await openSqliteStore({ path: copy, migrations, fsync: "always" })).close();
-    requireSame(before, await viewState({ path: copy, migrations, shown: paths.stateDb, walkChains: true }));
+    const before = await viewState(seen);
+    await (await openSqliteStore({ path: copy, migrations, fsync: "always", ...(key === undefined ? {} : { key }) })).close();
+    requireSame(before, await viewState(seen));
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.replace(/\.$/, "") : "unknown";
     throw new AppError("upgrade.failed", { detail, backup }, { cause });

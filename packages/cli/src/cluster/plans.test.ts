@@ -1,0 +1,243 @@
+/** Work on machines: in which order, one node at a time, stopped at the first failure, and what reaches another machine's shell. */
+import type { Health } from "@althing/contract";
+import { repositoryRoot } from "@althing/testkit";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readNodesFile } from "./nodes-file.ts";
+import { backCommand, deployPlan, programParts, replacePlan, scalePlan, upgradePlan, type PlanInput } from "./plans.ts";
+import { runSteps, stepText, type RanProgram, type Step, type StepWorld } from "./steps.ts";
+
+const text = readFileSync(join(repositoryRoot, "deploy/nodes.toml"), "utf8")
+  .replace("CHANGE-ME", "garden")
+  .replaceAll("192.0.2.", "10.20.0.")
+  .replaceAll("example.org", "althing.test");
+const input: PlanInput = {
+  plan: readNodesFile("nodes.toml", text),
+  from: "/srv/made/garden",
+  programRoot: "/srv/made/althing",
+  version: "1.2.3",
+  instanceText: '{"version":1}\n',
+};
+const [first, second] = input.plan.nodes;
+if (first === undefined || second === undefined) throw new TypeError("three nodes are planned");
+
+const healthOf = (node: string, more: Partial<Health> = {}, cluster: Partial<Health["posture"]["cluster"]> = {}): Health => ({
+  ...{ status: "ready", version: "1.2.3", node, claimable: false },
+  posture: {
+    ...{
+      auth: "enforce",
+      acl: { state: "live", revision: 1 },
+      tls: "on",
+      at_rest: "off",
+      signing: "none",
+      fsync: "always",
+      sandbox: "none",
+    },
+    ...{
+      cluster: { size: 3, quorum: true, replicas: 3, heard: 3, ...cluster },
+      store: { kind: "jetstream", ready: true, schema: 1 },
+      private_hosts: 0,
+    },
+  },
+  ...more,
+});
+
+interface Tried {
+  readonly done: string[];
+  readonly failure: unknown;
+}
+
+/** Runs the steps in a world where everything works but what a test breaks. */
+async function tryOut(
+  steps: readonly Step[],
+  breaks: {
+    readonly run?: (line: string) => RanProgram | undefined;
+    readonly health?: (node: string, done: readonly string[]) => Health | undefined;
+  } = {},
+): Promise<Tried> {
+  const done: string[] = [];
+  let nowMs = 0;
+  const world: StepWorld = {
+    run: (program, args) => {
+      const line = [program, ...args].join(" ");
+      done.push(line);
+      return Promise.resolve(breaks.run?.(line) ?? { code: 0, detail: "" });
+    },
+    health: (url) => {
+      const node = /n\d/.exec(url)?.[0] ?? "";
+      done.push(`health ${node}`);
+      return Promise.resolve(breaks.health === undefined ? healthOf(node) : breaks.health(node, done));
+    },
+    sleep: (ms) => {
+      nowMs += ms;
+      return Promise.resolve();
+    },
+    nowMs: () => nowMs,
+    say: () => undefined,
+  };
+  const failure = await runSteps(steps, world).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { done, failure };
+}
+
+const short = (line: string): string =>
+  line.startsWith("health")
+    ? line
+    : `${/@(n\d)\./.exec(line)?.[1] ?? "?"} ${/systemctl \w+|cp -a|mv \S+\.new|:\/opt\/althing\.new\/$/.exec(line)?.[0] ?? line}`;
+
+test("an upgrade goes node by node: copy, stop, back up, swap, start, wait; the next begins when all hear each other", async () => {
+  const { done, failure } = await tryOut(upgradePlan(input));
+  expect(failure).toBeUndefined();
+  const one = (name: string) => [
+    ...[
+      `${name} :/opt/althing.new/`,
+      `${name} systemctl stop`,
+      `${name} cp -a`,
+      `${name} mv /opt/althing.new`,
+      `${name} systemctl start`,
+      `health ${name}`,
+    ],
+  ];
+  expect(done.map(short)).toEqual([...["health n1", "health n2", "health n3"], ...["n1", "n2", "n3"].flatMap((name) => one(name))]);
+});
+
+test("an upgrade does not begin while a node is away, and stops nothing", async () => {
+  const { done, failure } = await tryOut(upgradePlan(input), { health: (node) => (node === "n3" ? undefined : healthOf(node)) });
+  expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n3", detail: "no answer" } });
+  expect(done.filter((line) => !line.startsWith("health"))).toEqual([]);
+});
+
+test("an upgraded node that does not come back, comes back old, or hears too few, is the last that was touched", async () => {
+  const cases: readonly (readonly [(node: string) => Health | undefined, string])[] = [
+    [() => undefined, "no answer"],
+    [(node) => healthOf(node, { status: "unavailable", reason: "no majority." }), "it is unavailable (no majority)"],
+    [(node) => healthOf(node, { version: "1.2.2" }), "it has version 1.2.2"],
+    [(node) => healthOf(node, {}, { heard: 2 }), "it hears 2 of 3"],
+    [() => healthOf("n9"), "node n9 answers there"],
+  ];
+  for (const [broken, detail] of cases) {
+    const { done, failure } = await tryOut(upgradePlan(input), {
+      health: (node, so) => (so.some((line) => line.includes("systemctl start")) ? broken(node) : healthOf(node)),
+    });
+    expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n1", detail } });
+    expect(done.filter((line) => line.includes("@n2.") || line.includes("@n3."))).toEqual([]);
+  }
+});
+
+test.each(["systemctl stop", "cp -a", "mv /opt/althing.new", "systemctl start", "rsync"])(
+  "when %s fails nothing is done after it",
+  async (part) => {
+    const { done, failure } = await tryOut(upgradePlan(input), {
+      run: (line) => (line.includes("@n2.") && line.includes(part) ? { code: 23, detail: "no space left on device" } : undefined),
+    });
+    expect(failure).toMatchObject({ code: "cluster.step_failed", params: { node: "n2", detail: "no space left on device" } });
+    expect(done.at(-1)).toContain(part);
+    expect(done.some((line) => line.includes("@n3."))).toBe(false);
+  },
+);
+
+test("a first deployment copies everything before the first node starts, and starts all before it waits for one", () => {
+  const kinds = deployPlan(input, false).map((step) =>
+    step.kind === "wait" ? "wait" : stepText(step).includes("enable --now") ? "start" : "copy",
+  );
+  expect(kinds).toEqual([...kinds.filter((kind) => kind === "copy"), "start", "start", "start", "wait", "wait", "wait"]);
+  const rolling = deployPlan(input, true).slice(kinds.length);
+  expect(rolling.map((step) => `${step.node} ${step.kind}`)).toEqual(["n1 run", "n1 wait", "n2 run", "n2 wait", "n3 run", "n3 wait"]);
+});
+
+test("more copies: one node at a time is started again, and each is looked at in the end", async () => {
+  const { done } = await tryOut(scalePlan(input, 3));
+  const restarts = done.filter((line) => /systemctl restart|health/.test(line)).map(short);
+  expect(restarts).toEqual([
+    ...["health n1", "health n2", "health n3"],
+    ...["n1", "n2", "n3"].flatMap((name) => [`${name} systemctl restart`, `health ${name}`]),
+    ...["health n1", "health n2", "health n3"],
+  ]);
+});
+
+test("fewer copies are refused before anything is touched", async () => {
+  const { done, failure } = await tryOut(scalePlan(input, 1));
+  expect(failure).toMatchObject({
+    code: "cluster.not_ready",
+    params: { node: "n1", detail: "it keeps 3 copies, and copies are not lowered in place" },
+  });
+  expect(done.filter((line) => !line.startsWith("health"))).toEqual([]);
+});
+
+test("a replacement needs the others ready and the machine empty, and touches no other machine", async () => {
+  const { done, failure } = await tryOut(replacePlan(input, second), {
+    health: (node, so) => (node === "n2" && !so.some((line) => line.includes("enable --now")) ? undefined : healthOf(node)),
+  });
+  expect(failure).toBeUndefined();
+  expect(done.slice(0, 2)).toEqual(["health n1", "health n3"]);
+  expect(done[2]).toContain("test ! -e /srv/althing/data/format.json");
+  expect(done.filter((line) => /@n[13]\./.test(line))).toEqual([]);
+  const away = await tryOut(replacePlan(input, second), { health: (node) => (node === "n1" ? undefined : healthOf(node)) });
+  expect(away.done.filter((line) => !line.startsWith("health"))).toEqual([]);
+});
+
+/** What the other machine's shell would do with a command, tried in a shell of this one with other places. */
+function inShell(step: Step, home: string): number {
+  if (step.kind !== "run") throw new TypeError("a step that runs");
+  const command = (step.args.at(-1) ?? "").replaceAll("/srv/althing", home);
+  try {
+    execFileSync("sh", ["-c", command], { stdio: "ignore" });
+    return 0;
+  } catch {
+    return 1;
+  }
+}
+
+test("commands for other machines do in a shell what they say", async () => {
+  const { tempDir } = await import("@althing/testkit");
+  const { mkdir, writeFile, readFile } = await import("node:fs/promises");
+  await using dir = await tempDir();
+  const home = dir.path;
+  const keys = join(home, "data", "keys", "instance.json");
+  const steps = replacePlan(input, first);
+  const named = (what: string, from: readonly Step[] = steps): Step => {
+    const found = from.find((step) => step.what === what);
+    if (found === undefined) throw new TypeError(what);
+    return found;
+  };
+  const isOurs = named("check that no other instance is there");
+  expect(inShell(isOurs, home)).toBe(0);
+  await mkdir(join(home, "data", "keys"), { recursive: true });
+  await writeFile(keys, input.instanceText);
+  expect(inShell(isOurs, home)).toBe(0);
+  await writeFile(keys, '{"nameKey":"of another"}');
+  expect(inShell(isOurs, home)).toBe(1);
+  expect(inShell(named("check that the machine is empty"), home)).toBe(0);
+  await writeFile(join(home, "data", "format.json"), "{}");
+  expect(inShell(named("check that the machine is empty"), home)).toBe(1);
+  const edit = named("set replicas = 3", scalePlan(input, 3));
+  const toml = join(home, "althing.toml");
+  for (const before of [
+    'store = "kv"\n\n[[cluster_nodes]]\nname = "n1"\n',
+    'replicas = 1\nstore = "kv"\n\n[[cluster_nodes]]\nname = "n1"\n',
+  ]) {
+    await writeFile(toml, before);
+    expect(inShell(edit, home)).toBe(0);
+    expect(await readFile(toml, "utf8")).toBe('replicas = 3\nstore = "kv"\n\n[[cluster_nodes]]\nname = "n1"\n');
+  }
+  const backUp = named("back up its data", upgradePlan(input));
+  expect(inShell(backUp, home)).toBe(0);
+  expect(inShell(backUp, home)).toBe(0);
+  expect(await readFile(join(home, "before-upgrade", "data", "format.json"), "utf8").catch(() => "not nested")).toBe("not nested");
+  expect(await readFile(join(home, "before-upgrade", "format.json"), "utf8")).toBe("{}");
+});
+
+test("what is shown can be typed; what a checkout may hold of its owner's is not copied", () => {
+  for (const step of [...deployPlan(input, true), ...upgradePlan(input), ...scalePlan(input, 3), ...replacePlan(input, first)]) {
+    if (step.kind !== "run") continue;
+    const echoed = execFileSync("sh", ["-c", `${step.program}() { printf '%s\\n' "$@"; }\n${stepText(step)}`], { encoding: "utf8" });
+    expect(echoed).toBe(`${step.args.join("\n")}\n`);
+  }
+  for (const part of programParts.filter((name) => !name.startsWith("."))) expect(existsSync(join(repositoryRoot, part)), part).toBe(true);
+  expect(deployPlan(input, false).map(stepText).join("\n")).not.toMatch(/authority|\/srv\/made\/althing\/? /);
+  expect(backCommand(input.plan, first)).toContain("mv /opt/althing.old /opt/althing");
+});

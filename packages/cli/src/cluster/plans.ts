@@ -1,0 +1,192 @@
+/**
+ * The steps of `cluster deploy`, `upgrade`, `scale` and `replace`.
+ *
+ * Invariant: pure; whoever has more than one node at a time down has stopped the instance, so everything that takes a running node down is done node by
+ * node, each after the one before is ready and hears all. Keys that are on a machine are never written over, and no folder there is deleted
+ * but the program's own copies.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { ClusterPlan, PlannedNode } from "./nodes-file.ts";
+import type { RunStep, Step, WaitStep } from "./steps.ts";
+
+const readyWithinMs = 300_000;
+const readyNowMs = 10_000;
+
+/** What a node runs: a list and no whole folder, because a checkout may hold its owner's identities and this cluster's authority. */
+export const programParts = [
+  "althing",
+  "package.json",
+  "package-lock.json",
+  "packages",
+  "extensions",
+  "deploy",
+  "tools",
+  "docs",
+  "node_modules",
+  ".tools",
+] as const;
+
+export interface PlanInput {
+  readonly plan: ClusterPlan;
+  /** What `cluster init` wrote. */
+  readonly from: string;
+  /** This checkout. */
+  readonly programRoot: string;
+  readonly version: string;
+  /** The text of `instance.json`. */
+  readonly instanceText: string;
+}
+
+const sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] as const;
+
+function ssh(node: PlannedNode, what: string, command: string): RunStep {
+  return { kind: "run", node: node.name, what, program: "ssh", args: [...sshOptions, node.ssh, command] };
+}
+
+function rsync(node: PlannedNode, what: string, args: readonly string[]): RunStep {
+  return { kind: "run", node: node.name, what, program: "rsync", args: ["-e", ["ssh", ...sshOptions].join(" "), ...args] };
+}
+
+function wait(node: PlannedNode, what: string, withinMs: number, until: WaitStep["until"] = {}): WaitStep {
+  return { kind: "wait", node: node.name, what, url: node.entry.url, withinMs, until };
+}
+
+function copyProgram({ programRoot }: PlanInput, node: PlannedNode, to: string): RunStep {
+  const sources = programParts.map((part) => `${programRoot}/./${part}`);
+  return rsync(node, `copy the program to ${to}`, ["-aR", "--delete", "--chown=root:root", ...sources, `${node.ssh}:${to}/`]);
+}
+
+/** Settings and certificates, keys where there are none, the unit. */
+function copyFolder({ plan, from, instanceText }: PlanInput, node: PlannedNode): Step[] {
+  const owner = `--chown=${plan.user}:${plan.user}`;
+  const source = join(from, node.name);
+  const keys = `${node.home}/data/keys/instance.json`;
+  const hash = createHash("sha256").update(instanceText).digest("hex");
+  return [
+    ssh(
+      node,
+      "make user and folder",
+      `id ${plan.user} >/dev/null 2>&1 || useradd --system --home-dir ${node.home} --shell /usr/sbin/nologin ${plan.user}; install -d -o ${plan.user} -g ${plan.user} -m 0700 ${node.home}`,
+    ),
+    ssh(
+      node,
+      "check that no other instance is there",
+      `{ ! test -e ${keys} || ! grep -q nameKey ${keys} || echo '${hash}  ${keys}' | sha256sum -c --status -; } || { echo 'the keys of another instance are in ${node.home}/data; move that folder away' >&2; exit 1; }`,
+    ),
+    rsync(node, "copy settings and certificates", [
+      "-a",
+      "--chmod=D0700,F0600",
+      owner,
+      "--exclude=/data",
+      "--exclude=/althing.service",
+      `${source}/`,
+      `${node.ssh}:${node.home}/`,
+    ]),
+    rsync(node, "copy the instance's keys where there are none", [
+      "-a",
+      "--ignore-existing",
+      "--chmod=D0700,F0600",
+      owner,
+      `${source}/data/`,
+      `${node.ssh}:${node.home}/data/`,
+    ]),
+    rsync(node, "copy the unit", [
+      "-a",
+      "--chmod=F0644",
+      "--chown=root:root",
+      `${source}/althing.service`,
+      `${node.ssh}:/etc/systemd/system/althing.service`,
+    ]),
+  ];
+}
+
+const start = (node: PlannedNode): RunStep =>
+  ssh(node, "start it, now and at each boot", "systemctl daemon-reload && systemctl enable --now althing");
+
+/** Every other node must bear it that this one is away. */
+function allReady({ plan }: PlanInput, except?: string, until: WaitStep["until"] = {}): Step[] {
+  const others = plan.nodes.filter(({ name }) => name !== except);
+  return others.map((node) => wait(node, "look that it is ready before anything is done", readyNowMs, until));
+}
+
+/** Restarts a running node and waits until it hears all. */
+function restart(input: PlanInput, node: PlannedNode, until: WaitStep["until"] = {}): Step[] {
+  return [
+    ssh(node, "start it again", "systemctl restart althing"),
+    wait(node, "wait until it is back", readyWithinMs, { heard: input.plan.nodes.length, ...until }),
+  ];
+}
+
+/** First all files, then all nodes, in any order: none of them waits for another's health. */
+export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
+  const { plan } = input;
+  const files = plan.nodes.flatMap((node) => [...copyFolder(input, node), copyProgram(input, node, plan.program)]);
+  const started = plan.nodes.map(start);
+  const ready = plan.nodes.map((node) => wait(node, "wait until it is ready", readyWithinMs));
+  const anew = rolling ? plan.nodes.flatMap((node) => restart(input, node)) : [];
+  return [...files, ...started, ...ready, ...anew];
+}
+
+/** From here on a node runs the new program. */
+export const swapTitle = "swap the program";
+
+export function upgradePlan(input: PlanInput): Step[] {
+  const { plan, version } = input;
+  const { program } = plan;
+  const each = plan.nodes.flatMap((node): Step[] => {
+    const [kept, part] = [`${node.home}/before-upgrade`, `${node.home}/before-upgrade.part`];
+    return [
+      copyProgram(input, node, `${program}.new`),
+      ssh(node, "stop it", "systemctl stop althing"),
+      ssh(
+        node,
+        "back up its data",
+        `rm -rf ${part} && cp -a --reflink=auto ${node.home}/data ${part} && rm -rf ${kept} && mv ${part} ${kept}`,
+      ),
+      ssh(node, swapTitle, `rm -rf ${program}.old && mv ${program} ${program}.old && mv ${program}.new ${program}`),
+      ssh(node, "start it", "systemctl start althing"),
+      wait(node, "wait until it is back", readyWithinMs, { version, heard: plan.nodes.length }),
+    ];
+  });
+  return [...allReady(input), ...each];
+}
+
+/** How a node whose upgrade failed goes back, for a person to read. */
+export function backCommand(plan: ClusterPlan, node: PlannedNode): string {
+  const { program } = plan;
+  return `ssh ${node.ssh} 'systemctl stop althing && rm -rf ${program}.failed && mv ${program} ${program}.failed && mv ${program}.old ${program} && systemctl start althing'`;
+}
+
+export function scalePlan(input: PlanInput, replicas: number): Step[] {
+  const { plan } = input;
+  const each = plan.nodes.flatMap((node): Step[] => {
+    const file = `${node.home}/althing.toml`;
+    const edit = `{ grep -q '^replicas = ' ${file} && sed -i 's/^replicas = .*/replicas = ${replicas}/' ${file} || sed -i '1i replicas = ${replicas}' ${file}; }`;
+    return [ssh(node, `set replicas = ${replicas}`, edit), ...restart(input, node)];
+  });
+  const fewerNow = allReady(input, undefined, { replicasAtMost: replicas });
+  return [
+    ...fewerNow,
+    ...each,
+    ...plan.nodes.map((node) => wait(node, `look that it keeps ${replicas} copies`, readyWithinMs, { replicas })),
+  ];
+}
+
+/** A machine that is lost comes back empty under its name, and catches up from the others. */
+export function replacePlan(input: PlanInput, node: PlannedNode): Step[] {
+  const { plan } = input;
+  const data = `${node.home}/data`;
+  return [
+    ...allReady(input, node.name),
+    ssh(
+      node,
+      "check that the machine is empty",
+      `test ! -e ${data}/format.json || { echo '${data} holds data; move it away first, the node fetches everything from the others' >&2; exit 1; }`,
+    ),
+    ...copyFolder(input, node),
+    copyProgram(input, node, plan.program),
+    start(node),
+    wait(node, "wait until it has caught up", readyWithinMs, { heard: plan.nodes.length }),
+  ];
+}

@@ -1,0 +1,163 @@
+/**
+ * Encrypts a stopped instance's data, or encrypts it with another key (docs/architecture/at-rest.md, "Changing it").
+ *
+ * Invariant: the folder is made anew beside the old one, which is not touched until the new one is complete, compared and on the disk; then they change
+ * places. Killed at any moment, the place holds the old or the new folder, or the new one waits beside it under a name that everybody looks for.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AppError, isAppError } from "@althing/contract";
+import { syncPath } from "../backup/archive-writer.ts";
+import { lockFolder } from "../backup/data-source.ts";
+import { syncTree } from "../backup/restore-backup.ts";
+import { sweepAbandoned, temporaryName } from "../backup/temporary-names.ts";
+import { dataPaths, readDataFormat, writeFormat, type DataPaths } from "../data-folder.ts";
+import { ensurePrivateFolder } from "../private-file.ts";
+import { beforePlace, incomingPlace } from "./at-rest.ts";
+import { findPlainText } from "./plain-text-search.ts";
+import {
+  copyTheRest,
+  rewriteDatabases,
+  rewriteKeys,
+  rewriteMessages,
+  rewriteObjects,
+  type Rewritten,
+  type RewriteParts,
+} from "./rewrite-parts.ts";
+
+export type RewriteOptions = Pick<RewriteParts, "from" | "to" | "natsServer" | "progress" | "signal"> & {
+  readonly data: string;
+  /** Tests look in between: the new folder is complete and has no place yet. */
+  readonly onBuilt?: (staged: string) => Promise<void>;
+};
+
+export interface RewriteReport {
+  readonly rows: number;
+  readonly objects: number;
+  readonly messages: number;
+}
+
+/** Of a folder that is missing because a change was cut off: puts the new one into its place. @returns whether there was such */
+export async function finishCutOff(root: string): Promise<boolean> {
+  if (existsSync(root) || !existsSync(incomingPlace(root))) return false;
+  await rename(incomingPlace(root), root);
+  await syncPath(dirname(root));
+  return true;
+}
+
+/** @throws {encryption.failed} {data.not_found} {data.locked} {store.corrupt} {nats.start_failed} {nats.unavailable} */
+export async function rewriteData(options: RewriteOptions): Promise<RewriteReport> {
+  const source = dataPaths(options.data);
+  const { root } = source;
+  const format = await readDataFormat(root);
+  if (!format.founded) throw new AppError("data.not_found", { path: root });
+  if (existsSync(beforePlace(root)))
+    throw new AppError("encryption.failed", {
+      path: root,
+      detail: `${beforePlace(root)} is in the way; it is the folder before another change`,
+    });
+  const lock = await lockFolder(source);
+  const parent = dirname(root);
+  const target = dataPaths(join(parent, temporaryName("restore")));
+  try {
+    await sweepAbandoned(parent);
+    await rm(incomingPlace(root), { recursive: true, force: true });
+    await mkdir(target.root, { mode: 0o700 });
+    const report = await build({ ...options, source, target });
+    const { fingerprint } = options.to;
+    const { atRest: _, ...rest } = format;
+    await writeFormat(join(target.root, "format.json"), { ...rest, ...(fingerprint === undefined ? {} : { atRest: fingerprint }) });
+    await syncTree(target.root);
+    await options.onBuilt?.(target.root);
+    options.signal?.throwIfAborted();
+    await changePlaces(root, target.root);
+    return report;
+  } catch (error) {
+    throw isAppError(error) ? error : failure(root, error);
+  } finally {
+    await rm(target.root, { recursive: true, force: true });
+    lock.close();
+  }
+}
+
+function failure(path: string, cause: unknown): AppError {
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
+  const told =
+    code === "ENOSPC" ? "the disk is full: as much room is needed as the data takes" : cause instanceof Error ? cause.message : "unknown";
+  return new AppError("encryption.failed", { path, detail: told.replace(/\.$/, "") }, { cause });
+}
+
+async function build(parts: RewriteParts): Promise<RewriteReport> {
+  const { source, target, progress, signal, to } = parts;
+  for (const folder of [dirname(target.stateDb), target.keys, target.blobs, target.nats, target.bundles, target.uploads, target.run])
+    await ensurePrivateFolder(folder);
+  await copyTheRest(parts);
+  const keys = await rewriteKeys(parts);
+  const rows = await rewriteDatabases(parts);
+  progress(`records: ${rows.count}`);
+  const objects = await rewriteObjects(parts);
+  progress(`objects: ${objects.count}`);
+  signal?.throwIfAborted();
+  const messages = await rewriteMessages(parts);
+  progress(`messages: ${messages.count}`);
+  if (to.fingerprint !== undefined) {
+    progress("looking for what can still be read");
+    await requireNothingPlain(source, target, [keys, rows, objects, messages]);
+  }
+  return { rows: rows.count, objects: objects.count, messages: messages.count };
+}
+
+/** The rest of the folder is not encrypted, and holds none of it (docs/architecture/at-rest.md, "What is not"). */
+async function requireNothingPlain(source: DataPaths, target: DataPaths, written: readonly [Rewritten, ...Rewritten[]]): Promise<void> {
+  const [keys, ...data] = written;
+  const texts = data.flatMap(({ samples }) => samples);
+  const searches = [dirname(target.stateDb), target.blobs, target.bundles, target.jetStream].map((folder) => ({ folder, texts }));
+  for (const search of [...searches, { folder: target.keys, texts: keys.samples }]) {
+    const found = await findPlainText(search);
+    if (found === undefined) continue;
+    const name = found.slice(target.root.length + 1);
+    throw new AppError("encryption.failed", { path: source.root, detail: `${name} could still be read` });
+  }
+}
+
+/** Each step leaves something that `finishCutOff` or the next change understands. */
+async function changePlaces(root: string, staged: string): Promise<void> {
+  const parent = dirname(root);
+  await rename(staged, incomingPlace(root));
+  try {
+    await rename(root, beforePlace(root));
+  } catch (error) {
+    await rm(incomingPlace(root), { recursive: true, force: true });
+    throw error;
+  }
+  await rename(incomingPlace(root), root).catch(async (error: unknown) => {
+    await rename(beforePlace(root), root);
+    throw error;
+  });
+  await syncPath(parent);
+}
+
+/** The new folder does not serve: the one of before comes back. @throws {data.not_found} there is none */
+export async function putBack(data: string): Promise<void> {
+  const { root } = dataPaths(data);
+  const before = beforePlace(root);
+  if (!existsSync(before)) throw new AppError("data.not_found", { path: before });
+  const lock = await lockFolder(dataPaths(data));
+  try {
+    await rename(root, incomingPlace(root));
+    await rename(before, root);
+    await syncPath(dirname(root));
+    await rm(incomingPlace(root), { recursive: true, force: true });
+  } finally {
+    lock.close();
+  }
+}
+
+/** The new folder serves: the one of before goes. @returns whether there was one */
+export async function removeBefore(data: string): Promise<boolean> {
+  const before = beforePlace(dataPaths(data).root);
+  if (!existsSync(before)) return false;
+  await rm(before, { recursive: true, force: true });
+  return true;
+}
