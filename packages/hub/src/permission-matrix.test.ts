@@ -44,8 +44,14 @@ interface Answer {
 
 /** Where the smallest input that fits is not enough to get past what comes before the permission. */
 const bodies: Readonly<Record<string, unknown>> = {};
-/** What an admin of the instance sees of a community without a permission there: that it exists, and what its door says. */
-const seenByInstanceAdmin = new Set(["communities.get", "communities.door", "packages.pages", "rooms.ofCommunity"]);
+/**
+ * What an admin of the instance sees of a community without a permission there: that it exists, and what its door says; of modules what
+ * plugins.read, which it holds everywhere, lets it read.
+ */
+const seenByInstanceAdmin = new Set([
+  ...["communities.get", "communities.door", "packages.pages", "rooms.ofCommunity"],
+  ...["modules.list", "modules.get"],
+]);
 
 /** What everybody may do with what is their own, and nobody with another's. */
 const ownOnly = new Set(["rooms.mine"]);

@@ -9,8 +9,6 @@ import { Actions, Button, ChoiceField, Dialog, Refusal, TextField, useToast } fr
 import { useDelegationTexts } from "./texts.ts";
 import type { DelegationsHere } from "./use-delegations.ts";
 
-const topicMaxChars = 64;
-
 export interface GiveDialogProps {
   readonly here: DelegationsHere;
   /** To begin with. */
@@ -20,20 +18,16 @@ export interface GiveDialogProps {
 
 interface Draft {
   readonly handle: string;
-  /** `all`, `=` and a topic, or `other`. */
+  /** `all`, or `=` and a topic. */
   readonly scope: string;
-  readonly other: string;
 }
 
-function topicOf({ scope, other }: Draft): string | undefined {
-  if (scope === "all") return undefined;
-  return scope === "other" ? other.trim() : scope.slice(1);
-}
+const topicOf = ({ scope }: Draft): string | undefined => (scope === "all" ? undefined : scope.slice(1));
 
 function useGive({ here, handle, onClose }: GiveDialogProps) {
   const t = useDelegationTexts();
   const toast = useToast();
-  const [draft, setDraft] = useState<Draft>({ handle, scope: here.topic === undefined ? "all" : `=${here.topic}`, other: "" });
+  const [draft, setDraft] = useState<Draft>({ handle, scope: here.topic === undefined ? "all" : `=${here.topic}` });
   const topic = topicOf(draft);
   const to = draft.handle.trim().toLowerCase().replace(/^@/, "");
   const give = useAct(
@@ -80,7 +74,7 @@ export function GiveDialog(props: GiveDialogProps) {
         <p className="text-sm text-soft">{t("form.public")}</p>
         {give.error !== null && <Refusal error={give.error} />}
         <Actions>
-          <Button type="submit" busy={give.isPending} disabled={to === "" || topic === ""}>
+          <Button type="submit" busy={give.isPending} disabled={to === ""}>
             {t("form.submit")}
           </Button>
           <Button tone="quiet" onClick={onClose}>
@@ -103,31 +97,19 @@ function ScopeFields({
 }) {
   const t = useDelegationTexts();
   const name = useId();
-  if (here.knowsTopics && here.topics.length === 0) return <p className="text-soft">{t("form.noTopics")}</p>;
+  if (here.topics.length === 0) return <p className="text-soft">{t("form.noTopics")}</p>;
   const topics = here.topics.map((topic) => ({
     value: `=${topic}`,
     label: t("topicOf", { topic: `\u2068${topic}\u2069` }),
     hint: t("form.topicHint"),
   }));
-  const other = here.knowsTopics ? [] : [{ value: "other", label: t("form.other"), hint: t("form.otherHint") }];
   return (
-    <>
-      <ChoiceField
-        label={t("form.scope")}
-        name={name}
-        value={draft.scope}
-        options={[{ value: "all", label: t("form.all"), hint: t("form.allHint") }, ...topics, ...other]}
-        onChange={(scope) => onChange({ ...draft, scope })}
-      />
-      {draft.scope === "other" && (
-        <TextField
-          label={t("form.otherName")}
-          required
-          maxLength={topicMaxChars}
-          value={draft.other}
-          onChange={({ target }) => onChange({ ...draft, other: target.value })}
-        />
-      )}
-    </>
+    <ChoiceField
+      label={t("form.scope")}
+      name={name}
+      value={draft.scope}
+      options={[{ value: "all", label: t("form.all"), hint: t("form.allHint") }, ...topics]}
+      onChange={(scope) => onChange({ ...draft, scope })}
+    />
   );
 }

@@ -19,8 +19,6 @@ export interface DelegationsHere {
   /** What the reader gave, for whatever. */
   readonly given: readonly Delegation[];
   readonly topics: readonly string[];
-  /** The topics are all there are; else those that somebody used. */
-  readonly knowsTopics: boolean;
   readonly memberCount: number;
   readonly isPartial: boolean;
   readonly isPending: boolean;
@@ -30,15 +28,16 @@ export interface DelegationsHere {
   retry(): void;
 }
 
-function useTopics(ref: string, delegations: readonly Delegation[]) {
+/** Those that the community offers, and those that were given while it offered them. */
+function useTopics(ref: string, delegations: readonly Delegation[]): readonly string[] {
   const { community, can } = useCommunity();
-  const knowsTopics = community.roles !== undefined || can("plugins.read");
-  const settings = useRead("modules.get", { params: { community: ref, module: "delegation" } }, { enabled: knowsTopics }).data?.settings[
+  const isReadable = community.roles !== undefined || can("plugins.read");
+  const settings = useRead("modules.get", { params: { community: ref, module: "delegation" } }, { enabled: isReadable }).data?.settings[
     "topics"
   ];
   const listed = Array.isArray(settings) ? settings.filter((topic) => typeof topic === "string") : [];
   const used = delegations.flatMap(({ topic }) => (topic === undefined ? [] : [topic]));
-  return { knowsTopics, topics: [...new Set([...listed, ...used])].toSorted() };
+  return [...new Set([...listed, ...used])].toSorted();
 }
 
 export function useDelegations(topic: string | undefined): DelegationsHere {
@@ -70,7 +69,7 @@ export function useDelegations(topic: string | undefined): DelegationsHere {
   const error = list.error ?? everybody.error ?? roles.error;
   return {
     ...{ ref, reader: identity.endpoint, topic, flow, trees },
-    ...useTopics(ref, list.rows),
+    topics: useTopics(ref, list.rows),
     // What is for everything first.
     given: list.rows.filter(({ from }) => from === identity.endpoint).toSorted((a, b) => (a.topic ?? "").localeCompare(b.topic ?? "")),
     memberCount: community.members,
