@@ -110,11 +110,14 @@ function stateFaults({ acts, states, minorities }: History): Fault[] {
   return faults;
 }
 
-function rightFaults({ revocations, served }: History): Fault[] {
+function rightFaults({ revocations, served, frozen }: History): Fault[] {
   const revoked = new Map(revocations.map(({ who, acknowledgedMs }) => [who, acknowledgedMs]));
   return served.flatMap(({ who, node, what, beganMs }): Fault[] => {
     const sinceMs = beganMs - (revoked.get(who) ?? Number.POSITIVE_INFINITY);
-    if (sinceMs <= (what === "connection" ? closeWithinMs : 0)) return [];
+    const wokeMs = Math.max(0, ...frozen.filter((span) => span.node === node && span.fromMs <= beganMs).map(({ untilMs }) => untilMs));
+    // A server that stood still has its time from when it woke.
+    const closing = what === "connection" && (sinceMs <= closeWithinMs || beganMs <= wokeMs + closeWithinMs);
+    if (closing || sinceMs <= 0) return [];
     return [
       {
         kind: "served-after-revocation",

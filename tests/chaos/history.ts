@@ -45,12 +45,14 @@ export interface StateView {
   readonly acts: readonly string[];
 }
 
-/** A time during which a node could not reach a majority. */
-export interface Minority {
+export interface Span {
   readonly node: string;
   readonly fromMs: number;
   readonly untilMs: number;
 }
+
+/** A time during which a node could not reach a majority. */
+export type Minority = Span;
 
 export interface Revocation {
   readonly who: string;
@@ -83,6 +85,8 @@ export interface History {
   readonly acts: readonly Act[];
   readonly states: readonly StateView[];
   readonly minorities: readonly Minority[];
+  /** Times during which a node's messaging server stood still: when it wakes it answers what had come, before anything could tell it better. */
+  readonly frozen: readonly Span[];
   readonly revocations: readonly Revocation[];
   readonly served: readonly Served[];
   readonly chains: readonly ChainView[];
@@ -90,5 +94,5 @@ export interface History {
 
 export const emptyHistory: History = {
   ...{ sent: [], heard: [], readers: [], views: [], acts: [], states: [] },
-  ...{ minorities: [], revocations: [], served: [], chains: [] },
+  ...{ minorities: [], frozen: [], revocations: [], served: [], chains: [] },
 };

@@ -46,10 +46,12 @@ const killSome = (count: number): Scenario["run"] =>
   };
 
 const freezeSome = (count: number, ms: number): Scenario["run"] =>
-  async function freeze({ victims }) {
+  async function freeze({ victims, load }) {
     const frozen = victims.slice(0, count);
+    const ends = frozen.map((node) => load.frozen(node.name));
     await Promise.all(frozen.map((node) => node.freeze()));
     await sleep(ms);
+    for (const end of ends) end();
     await Promise.all(frozen.map((node) => node.thaw()));
   };
 
@@ -67,12 +69,14 @@ const killPart = (pidOf: (node: TestNode) => Promise<number | undefined>): Scena
     await sleep(5_000);
   };
 
-const stopPart = (pidOf: (node: TestNode) => Promise<number | undefined>): Scenario["run"] =>
-  async function part({ victims: [node] }) {
+const stopPart = (pidOf: (node: TestNode) => Promise<number | undefined>, isServer = false): Scenario["run"] =>
+  async function part({ victims: [node], load }) {
     const pid = node === undefined ? undefined : await pidOf(node);
-    if (pid === undefined) throw new Error("the part that was to be stopped does not run");
+    if (node === undefined || pid === undefined) throw new Error("the part that was to be stopped does not run");
+    const end = isServer ? load.frozen(node.name) : () => undefined;
     process.kill(pid, "SIGSTOP");
     await sleep(4_000);
+    end();
     process.kill(pid, "SIGCONT");
   };
 
@@ -161,7 +165,7 @@ export const scenarios: readonly Scenario[] = [
   { name: "kill a hub", pauseMaxMs: leaderPauseMs, run: killPart((node) => node.hubPid()) },
   { name: "stop a hub", pauseMaxMs: leaderPauseMs, run: stopPart((node) => node.hubPid()) },
   { name: "kill a messaging server", pauseMaxMs: leaderPauseMs, run: killPart((node) => node.natsPid()) },
-  { name: "stop a messaging server", pauseMaxMs: leaderPauseMs, run: stopPart((node) => node.natsPid()) },
+  { name: "stop a messaging server", pauseMaxMs: leaderPauseMs, run: stopPart((node) => node.natsPid(), true) },
   { name: "kill a runner", pauseMaxMs: 5_000, run: killPart(runnerPid) },
   { name: "cut one off: silence", pauseMaxMs: leaderPauseMs, run: isolate("hung"), isShort: true },
   { name: "cut one off: refusals", pauseMaxMs: leaderPauseMs, run: isolate("dead") },

@@ -22,12 +22,15 @@ import type {
   Revocation,
   Sent,
   Served,
+  Span,
   StateView,
 } from "./history.ts";
 
 export interface Load {
   /** Without a majority from now on, until the answer is called. */
   minority(node: string): () => void;
+  /** Its messaging server stands still from now on, until the answer is called. */
+  frozen(node: string): () => void;
   /** Asks this node alone for a change of state, once. */
   actAt(node: string): Promise<ActOutcome>;
   /** Revokes the person who is there for that; resolves when it was acknowledged. */
@@ -55,6 +58,7 @@ interface Notes {
   readonly heard: Heard[];
   readonly acts: Act[];
   readonly minorities: Minority[];
+  readonly frozen: Span[];
   readonly revocations: Revocation[];
   readonly served: Served[];
   /** Why subscriptions of readers ended by themselves. */
@@ -87,7 +91,7 @@ export async function startLoad(crowd: Crowd, options: LoadOptions = {}): Promis
 async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingClient[]): Promise<Load> {
   const { cluster } = crowd;
   const round = randomUUID().slice(0, 8);
-  const notes: Notes = { sent: new Map(), heard: [], acts: [], minorities: [], revocations: [], served: [], broken: [] };
+  const notes: Notes = { sent: new Map(), heard: [], acts: [], minorities: [], frozen: [], revocations: [], served: [], broken: [] };
   const opened = (client: AlthingClient): AlthingClient => {
     clients.push(client);
     return client;
@@ -185,6 +189,10 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
     minority(node) {
       const fromMs = performance.now();
       return () => void notes.minorities.push({ node, fromMs, untilMs: performance.now() });
+    },
+    frozen(node) {
+      const fromMs = performance.now();
+      return () => void notes.frozen.push({ node, fromMs, untilMs: performance.now() });
     },
     async actAt(name) {
       const client = clientOfNode(cluster.node(name), crowd.admin);
