@@ -29,12 +29,14 @@ export interface RoundOptions {
   /** Which node is harmed first. */
   readonly turn: number;
   readonly scratch: string;
+  /** As `findFaults` takes it. */
+  readonly closeWithinMs?: number;
 }
 
 const beforeMs = 1_500;
 const afterMs = 1_500;
 
-export async function runRound({ gated, crowd, scenario, turn, scratch }: RoundOptions): Promise<RoundResult> {
+export async function runRound({ gated, crowd, scenario, turn, scratch, closeWithinMs }: RoundOptions): Promise<RoundResult> {
   const { nodes } = gated.cluster;
   const at = turn % nodes.length;
   const victims = [...nodes.slice(at), ...nodes.slice(0, at)];
@@ -50,7 +52,7 @@ export async function runRound({ gated, crowd, scenario, turn, scratch }: RoundO
     await revoked;
     await sleep(afterMs);
     const history = await load.finish();
-    const faults = findFaults(history).map(({ kind, detail }) => `${kind}: ${detail}`);
+    const faults = findFaults(history, closeWithinMs).map(({ kind, detail }) => `${kind}: ${detail}`);
     const acknowledged = history.sent.filter(({ isAcknowledged }) => isAcknowledged).length;
     faults.push(...load.broken.map((what) => `a subscription ended by itself: ${what}`));
     // A round in which nothing happened shows nothing.
