@@ -13,8 +13,8 @@ import { createUser } from "@nats-io/nkeys";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 
 /**
- * What a node is given to know what another did, and to fence itself. Two seconds are promised; beside another suite on two cores nothing is judged by them
- * (`npm run chaos` is, alone).
+ * What a node is given to know what another did, and to fence itself. Two seconds are promised; beside another suite on two cores nothing is judged by
+ * them. What a revocation takes on every node, `npm run chaos` judges by the promise, alone on its machine.
  */
 const promptMs = 8_000;
 

@@ -2,6 +2,7 @@
 import type { Health } from "@althing/contract";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
+import { healthOf } from "../../test/healthy-node.ts";
 import { contradictions, statusTable, type NodeAnswer } from "./ask-nodes.ts";
 import { demoNodesFile } from "./demo-cluster.ts";
 import { arrivedAt, verdictOf } from "./demo-failover.ts";
@@ -10,28 +11,9 @@ import type { LocalNode } from "./local-node.ts";
 import { readNodesFile } from "./nodes-file.ts";
 import { leaderSince } from "./stream-leader.ts";
 
-const answer = (node: string, more: Partial<Health> = {}, cluster: Partial<Health["posture"]["cluster"]> = {}): NodeAnswer => ({
+const answer = (node: string, ...differences: readonly [Partial<Health>?, Partial<Health["posture"]["cluster"]>?]): NodeAnswer => ({
   ...{ url: `https://${node}.test`, failure: undefined },
-  health: {
-    ...{ status: "ready", version: "1.0.0", node, claimable: false },
-    posture: {
-      ...{
-        auth: "enforce",
-        acl: { state: "live", revision: 1 },
-        tls: "on",
-        at_rest: "off",
-        signing: "none",
-        fsync: "always",
-        sandbox: "none",
-      },
-      ...{
-        cluster: { size: 3, quorum: true, replicas: 3, heard: 3, ...cluster },
-        store: { kind: "jetstream", ready: true, schema: 1 },
-        private_hosts: 0,
-      },
-    },
-    ...more,
-  },
+  health: healthOf(node, ...differences),
 });
 const silent: NodeAnswer = { url: "https://n3.test", health: undefined, failure: "refused [client.unreachable]" };
 
@@ -42,7 +24,7 @@ test("a row a node, the silent one among them, with its reason", () => {
     silent,
   ]).split("\n");
   expect(rows[0]).toMatch(/^node +status +replicas +quorum +heard +version +address +reason$/);
-  expect(rows[1]).toMatch(/^n1 +ready +3 +yes +3\/3 +1\.0\.0 +https:\/\/n1\.test$/);
+  expect(rows[1]).toMatch(/^n1 +ready +3 +yes +3\/3 +1\.2\.3 +https:\/\/n1\.test$/);
   expect(rows[2]).toMatch(/^n2 +unavailable +3 +NO +1\/3 .* no majority$/);
   expect(rows[3]).toMatch(/^\? +no answer .*https:\/\/n3\.test +refused/);
 });

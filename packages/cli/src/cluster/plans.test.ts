@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { healthOf } from "../../test/healthy-node.ts";
 import { readNodesFile } from "./nodes-file.ts";
 import { backCommand, deployPlan, programParts, replacePlan, scalePlan, upgradePlan, type PlanInput } from "./plans.ts";
 import { runSteps, stepText, type RanProgram, type Step, type StepWorld } from "./steps.ts";
@@ -22,27 +23,6 @@ const input: PlanInput = {
 };
 const [first, second] = input.plan.nodes;
 if (first === undefined || second === undefined) throw new TypeError("three nodes are planned");
-
-const healthOf = (node: string, more: Partial<Health> = {}, cluster: Partial<Health["posture"]["cluster"]> = {}): Health => ({
-  ...{ status: "ready", version: "1.2.3", node, claimable: false },
-  posture: {
-    ...{
-      auth: "enforce",
-      acl: { state: "live", revision: 1 },
-      tls: "on",
-      at_rest: "off",
-      signing: "none",
-      fsync: "always",
-      sandbox: "none",
-    },
-    ...{
-      cluster: { size: 3, quorum: true, replicas: 3, heard: 3, ...cluster },
-      store: { kind: "jetstream", ready: true, schema: 1 },
-      private_hosts: 0,
-    },
-  },
-  ...more,
-});
 
 interface Tried {
   readonly done: string[];
