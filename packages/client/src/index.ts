@@ -1,4 +1,5 @@
 /** Public face of the client library, the same in Node and in browsers. */
+export { pages } from "@althing/contract";
 export type { CallOptions } from "./api.ts";
 export type { BlobOptions, PutBlobOptions, StoredBlob } from "./blobs.ts";
 export { loadBrowserIdentity, removeBrowserIdentity, saveBrowserIdentity } from "./browser-identity.ts";

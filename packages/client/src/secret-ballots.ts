@@ -7,6 +7,7 @@
  */
 import {
   AppError,
+  pages,
   voteExportSchema,
   type BallotPaper,
   type CountedBallot,
@@ -128,15 +129,8 @@ export async function openSecretBallots(call: VoteCall, trustee: Identity, ref: 
 }
 
 async function* sealedPages(call: VoteCall, ref: VoteRef): AsyncGenerator<readonly SealedBallot[]> {
-  let after: string | undefined;
-  do {
-    const page = await call("votes.sealedBallots", {
-      params: { ...ref },
-      query: { limit: pageMax, ...(after === undefined ? {} : { after }) },
-    });
-    yield page.ballots;
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) => call("votes.sealedBallots", { params: { ...ref }, query: { limit: pageMax, ...from } });
+  for await (const { ballots } of pages(read)) yield ballots;
 }
 
 async function opened(key: CryptoKeyPair, context: BallotContext, ballots: readonly SealedBallot[]) {
@@ -149,12 +143,8 @@ async function opened(key: CryptoKeyPair, context: BallotContext, ballots: reado
 /** Every ballot of a decided vote. @throws {vote.still_running} */
 export async function countedBallots(call: VoteCall, ref: VoteRef): Promise<CountedBallot[]> {
   const all: CountedBallot[] = [];
-  let after: string | undefined;
-  do {
-    const page = await call("votes.ballots", { params: { ...ref }, query: { limit: pageMax, ...(after === undefined ? {} : { after }) } });
-    all.push(...page.ballots);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) => call("votes.ballots", { params: { ...ref }, query: { limit: pageMax, ...from } });
+  for await (const { ballots } of pages(read)) all.push(...ballots);
   return all;
 }
 
@@ -178,11 +168,6 @@ export async function exportVote(call: VoteCall, ref: VoteRef): Promise<VoteExpo
   return voteExportSchema.parse({ format: "althing/vote/v1", ...head, electorate, delegations, ballots: await countedBallots(call, ref) });
 }
 
-async function* exportPages(call: VoteCall, ref: VoteRef, part: "electorate" | "delegations") {
-  let after: string | undefined;
-  do {
-    const page = await call("votes.exportPage", { params: { ...ref, part }, query: after === undefined ? {} : { after } });
-    yield page;
-    after = page.next;
-  } while (after !== undefined);
+function exportPages(call: VoteCall, ref: VoteRef, part: "electorate" | "delegations") {
+  return pages((from: { after?: string }) => call("votes.exportPage", { params: { ...ref, part }, query: from }));
 }

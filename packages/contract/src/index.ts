@@ -22,6 +22,7 @@ export * from "./moderation-schemas.ts";
 export * from "./module-schemas.ts";
 export * from "./declared-errors.ts";
 export * from "./openapi.ts";
+export * from "./pages.ts";
 export * from "./permissions.ts";
 export * from "./plugin-policy.ts";
 export * from "./proposal-schemas.ts";

@@ -3,7 +3,7 @@
  *
  * Invariant: a person has one request, so it is named by the person.
  */
-import type { FoundingRequest } from "@althing/contract";
+import { pages, type FoundingRequest } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { textOption, type Context } from "../context.ts";
@@ -73,12 +73,8 @@ async function withdraw(context: Context): Promise<void> {
 async function list(context: Context): Promise<void> {
   const client = await opened(context);
   const all: FoundingRequest[] = [];
-  let after: FoundingRequest["endpoint"] | undefined;
-  do {
-    const page = await client.call("founding.list", { query: { limit: 200, ...(after === undefined ? {} : { after }) } });
-    all.push(...page.requests);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: FoundingRequest["endpoint"] }) => client.call("founding.list", { query: { limit: 200, ...from } });
+  for await (const page of pages(read)) all.push(...page.requests);
   context.output.result(all, table(all.map(requestRow)));
 }
 

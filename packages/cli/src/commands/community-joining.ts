@@ -4,7 +4,7 @@
  * Invariant: nobody accepts rules that they were not shown: without `--accept VERSION` they are printed and asked about first.
  */
 import type { PackagesClient } from "@althing/client";
-import type { CommunityDoor, CommunityJoinRequest, RouteResponse } from "@althing/contract";
+import { pages, type CommunityDoor, type CommunityJoinRequest, type RouteResponse } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { listOption, textOption, usageError, wholeNumber, type Context } from "../context.ts";
@@ -109,12 +109,8 @@ function addComingIn(host: CliHost, group: Command): void {
 async function find(context: Context): Promise<void> {
   const client = await opened(context);
   const all: RouteResponse<"communities.directory">["communities"] = [];
-  let after: CommunityDoor["id"] | undefined;
-  do {
-    const page = await client.call("communities.directory", { query: { limit: 200, ...(after === undefined ? {} : { after }) } });
-    all.push(...page.communities);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: CommunityDoor["id"] }) => client.call("communities.directory", { query: { limit: 200, ...from } });
+  for await (const page of pages(read)) all.push(...page.communities);
   const rows = all.map((one) => [
     one.name,
     one.registration,
@@ -237,13 +233,9 @@ async function requests(context: Context, [name]: readonly string[]): Promise<vo
   const community = parseCommunity(name);
   const client = await opened(context);
   const all: CommunityJoinRequest[] = [];
-  let after: CommunityJoinRequest["endpoint"] | undefined;
-  do {
-    const query = { limit: 200, ...(after === undefined ? {} : { after }) };
-    const page = await client.call("communities.requests", { params: { community }, query });
-    all.push(...page.requests);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: CommunityJoinRequest["endpoint"] }) =>
+    client.call("communities.requests", { params: { community }, query: { limit: 200, ...from } });
+  for await (const page of pages(read)) all.push(...page.requests);
   context.output.result(all, table(all.map((one) => [safeLine(one.handle), one.state, one.createdAt, answersText(one)])));
 }
 

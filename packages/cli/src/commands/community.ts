@@ -4,7 +4,7 @@
  * Invariant: names or ids wherever a community is meant. Members are the command `member`'s, roles the command `role`'s; how people come in is in
  * community-joining.ts, how communities do in community-founding.ts.
  */
-import { registrationModes, registrationSchema, type Community } from "@althing/contract";
+import { pages, registrationModes, registrationSchema, type Community } from "@althing/contract";
 import type { Command } from "commander";
 import { resolve } from "node:path";
 import { addCommand } from "../command.ts";
@@ -88,12 +88,8 @@ async function create(context: Context, [name]: readonly string[]): Promise<void
 async function list(context: Context): Promise<void> {
   const client = await opened(context);
   const communities: Community[] = [];
-  let after: Community["id"] | undefined;
-  do {
-    const page = await client.call("communities.list", { query: { limit: 200, ...(after === undefined ? {} : { after }) } });
-    communities.push(...page.communities);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: Community["id"] }) => client.call("communities.list", { query: { limit: 200, ...from } });
+  for await (const page of pages(read)) communities.push(...page.communities);
   const rows = communities.map((one) => [
     one.name,
     one.roles?.join(", ") ?? "not a member",

@@ -4,7 +4,7 @@
  * Invariant: handles or endpoint ids wherever a person is meant; a delegation is for everything unless `--topic` names one.
  */
 import type { PackagesClient } from "@althing/client";
-import type { Delegation } from "@althing/contract";
+import { pages, type Delegation } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { textOption, type Context } from "../context.ts";
@@ -85,15 +85,9 @@ async function revoke(context: Context): Promise<void> {
 
 async function all(client: PackagesClient, community: string, side: { from?: string; to?: string }): Promise<Delegation[]> {
   const found: Delegation[] = [];
-  let after: string | undefined;
-  do {
-    const page = await client.call("delegations.list", {
-      params: { community },
-      query: { limit: 1_000, ...side, ...(after === undefined ? {} : { after }) },
-    });
-    found.push(...page.delegations);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) =>
+    client.call("delegations.list", { params: { community }, query: { limit: 1_000, ...side, ...from } });
+  for await (const page of pages(read)) found.push(...page.delegations);
   return found;
 }
 

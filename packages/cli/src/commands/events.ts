@@ -5,7 +5,7 @@
  * `event.chain_broken` and the index of the first event that does not fit. An export is written whole or not at all and never over another file.
  */
 import type { PackagesClient } from "@althing/client";
-import { AppError, hasCode, type CommunityId, type EventRecord, type PublicEvent } from "@althing/contract";
+import { AppError, hasCode, pages, type CommunityId, type EventRecord, type PublicEvent } from "@althing/contract";
 import type { ChainFault, ChainVerdict } from "@althing/crypto";
 import type { Command } from "commander";
 import { createReadStream } from "node:fs";
@@ -142,12 +142,8 @@ interface Named {
 }
 
 async function* readable(client: PackagesClient): AsyncGenerator<Named> {
-  let after: CommunityId | undefined;
-  do {
-    const page = await client.call("communities.list", { query: { limit: 200, ...(after === undefined ? {} : { after }) } });
-    for (const community of page.communities) if (community.permissions.includes("events.read")) yield community;
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: CommunityId }) => client.call("communities.list", { query: { limit: 200, ...from } });
+  for await (const { communities } of pages(read)) yield* communities.filter(({ permissions }) => permissions.includes("events.read"));
 }
 
 /** The log as the server has it now, up to what it says is the newest event at least. @throws {event.chain_broken} */

@@ -4,7 +4,7 @@
  * Invariant: handles or endpoint ids wherever a person is meant. Roles are given whole: what is not named is taken away.
  */
 import type { PackagesClient } from "@althing/client";
-import type { CommunityMember } from "@althing/contract";
+import { pages, type CommunityMember } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { usageError, type Context } from "../context.ts";
@@ -64,13 +64,9 @@ async function list(context: Context, [name]: readonly string[]): Promise<void> 
   const community = parseCommunity(name);
   const client = await opened(context);
   const members: CommunityMember[] = [];
-  let after: CommunityMember["endpoint"] | undefined;
-  do {
-    const query = { limit: 500, ...(after === undefined ? {} : { after }) };
-    const page = await client.call("communities.members", { params: { community }, query });
-    members.push(...page.members);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: CommunityMember["endpoint"] }) =>
+    client.call("communities.members", { params: { community }, query: { limit: 500, ...from } });
+  for await (const page of pages(read)) members.push(...page.members);
   context.output.result(members, table(members.map((one) => [safeLine(one.handle), one.roles.join(", "), one.since, one.endpoint])));
 }
 

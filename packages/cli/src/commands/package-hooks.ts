@@ -3,7 +3,7 @@
  *
  * Invariant: a replay goes on until every letter was tried once or the instance says why it stops; what a package fails again stays a letter.
  */
-import { limits, type DeadLetter } from "@althing/contract";
+import { limits, pages, type DeadLetter } from "@althing/contract";
 import type { Context } from "../context.ts";
 import { openPackages } from "../ext/open-packages.ts";
 import { communityOption, parsePackage } from "../ext/parse-names.ts";
@@ -29,15 +29,13 @@ export async function deadLetters(context: Context, [name]: readonly string[]): 
   const params = { community: communityOption(context), install: parsePackage(name) };
   const client = await openPackages(context);
   const letters: DeadLetter[] = [];
-  let after: number | undefined;
   let counts = { dropped: 0, skipped: 0 };
-  do {
-    const query = { limit: limits.deadLettersPageMax, ...(after === undefined ? {} : { after }) };
-    const { letters: page, next, dropped, skipped } = await client.call("deadLetters.list", { params, query });
+  const read = (from: { after?: number }) =>
+    client.call("deadLetters.list", { params, query: { limit: limits.deadLettersPageMax, ...from } });
+  for await (const { letters: page, dropped, skipped } of pages(read)) {
     letters.push(...page);
     counts = { dropped, skipped };
-    after = next;
-  } while (after !== undefined);
+  }
   context.output.result({ letters, ...counts }, table(letters.map(lineOf)));
   if (letters.length === 0) context.output.prose("there are none");
   if (counts.dropped > 0) context.output.prose(`${counts.dropped} older ones made room for newer ones`);

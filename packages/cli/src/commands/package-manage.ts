@@ -3,7 +3,7 @@
  *
  * Invariant: the store is asked anew by every command; what destroys data says so and asks first.
  */
-import type { Install } from "@althing/contract";
+import { pages, type Install } from "@althing/contract";
 import type { PackagesClient } from "@althing/client";
 import { usageError, type Context } from "../context.ts";
 import { trustWords } from "../ext/in-words.ts";
@@ -27,15 +27,8 @@ export async function list(context: Context): Promise<void> {
   const community = communityOption(context);
   const client = await openPackages(context);
   const installs: Install[] = [];
-  let after: Install["id"] | undefined;
-  do {
-    const page = await client.call("packages.list", {
-      params: { community },
-      query: { limit: 200, ...(after === undefined ? {} : { after }) },
-    });
-    installs.push(...page.packages);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: Install["id"] }) => client.call("packages.list", { params: { community }, query: { limit: 200, ...from } });
+  for await (const page of pages(read)) installs.push(...page.packages);
   context.output.result(installs, table(installs.map(installRow)));
   if (installs.length === 0) context.output.prose("nothing is installed: althing package install FILE");
 }

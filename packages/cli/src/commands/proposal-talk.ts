@@ -3,7 +3,7 @@
  *
  * Invariant: an amendment is proposed on the version that was read; what was merged by hand is sent as the whole text.
  */
-import type { Amendment, AmendmentSummary, Comment } from "@althing/contract";
+import { pages, type Amendment, type AmendmentSummary, type Comment } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand, type Action } from "../command.ts";
 import { textOption, type Context } from "../context.ts";
@@ -88,12 +88,8 @@ async function comments(context: Context, [id]: readonly string[]): Promise<void
   const params = ofProposal(context, id);
   const client = await opened(context);
   const found: Comment[] = [];
-  let after: string | undefined;
-  do {
-    const page = await client.call("proposals.comments", { params, query: { limit: 100, ...(after === undefined ? {} : { after }) } });
-    found.push(...page.comments);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) => client.call("proposals.comments", { params, query: { limit: 100, ...from } });
+  for await (const page of pages(read)) found.push(...page.comments);
   const names = await namesOf(
     client,
     found.map(({ author }) => author),
@@ -134,12 +130,8 @@ async function amendments(context: Context, [id]: readonly string[]): Promise<vo
   const params = ofProposal(context, id);
   const client = await opened(context);
   const found: AmendmentSummary[] = [];
-  let after: string | undefined;
-  do {
-    const page = await client.call("proposals.amendments", { params, query: { limit: 100, ...(after === undefined ? {} : { after }) } });
-    found.push(...page.amendments);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) => client.call("proposals.amendments", { params, query: { limit: 100, ...from } });
+  for await (const page of pages(read)) found.push(...page.amendments);
   const whole: Amendment[] = [];
   for (const { id: amendment } of found) whole.push(await client.call("proposals.amendment", { params: { ...params, amendment } }));
   const names = await namesOf(

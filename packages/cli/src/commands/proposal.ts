@@ -4,7 +4,7 @@
  * Invariant: an edit is made on the version that was read, and a vote is opened on the version that was shown with it, so that two people cannot undo each
  * other without noticing. Talking about a proposal is `proposal-talk.ts`.
  */
-import { proposalStates, type Proposal, type ProposalSummary, type ProposalVersion, type VersionSummary } from "@althing/contract";
+import { pages, proposalStates, type Proposal, type ProposalSummary, type ProposalVersion, type VersionSummary } from "@althing/contract";
 import { Option, type Command } from "commander";
 import { addCommand, type Action } from "../command.ts";
 import { textOption, usageError, wholeNumber, type Context } from "../context.ts";
@@ -249,12 +249,8 @@ async function versions(context: Context, [id]: readonly string[]): Promise<void
     return;
   }
   const found: VersionSummary[] = [];
-  let after: number | undefined;
-  do {
-    const page = await client.call("proposals.versions", { params, query: { limit: 100, ...(after === undefined ? {} : { after }) } });
-    found.push(...page.versions);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: number }) => client.call("proposals.versions", { params, query: { limit: 100, ...from } });
+  for await (const page of pages(read)) found.push(...page.versions);
   const names = await namesOf(
     client,
     found.map(({ author }) => author),

@@ -3,7 +3,7 @@
  *
  * Invariant: a published version never changes; what can change is what is said of it (deprecated, yanked), with a reason that everybody sees.
  */
-import type { PackageVersion } from "@althing/contract";
+import { pages, type PackageVersion } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { textOption, usageError, type Context } from "../context.ts";
@@ -81,13 +81,9 @@ async function list(context: Context): Promise<void> {
   const search = textOption(context.options, "search");
   const client = await opened(context);
   const found = [];
-  let after: string | undefined;
-  do {
-    const query = { limit: 200, ...(search === undefined ? {} : { search }), ...(after === undefined ? {} : { after }) };
-    const page = await client.call("registry.list", { query });
-    found.push(...page.packages);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: string }) =>
+    client.call("registry.list", { query: { limit: 200, ...(search === undefined ? {} : { search }), ...from } });
+  for await (const page of pages(read)) found.push(...page.packages);
   const rows = found.map(({ name, latest, versions }) => [
     name,
     latest.version,

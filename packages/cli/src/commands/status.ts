@@ -3,7 +3,7 @@
  *
  * Invariant: exit 0 only when every address asked is ready; 3 when none answers. Counts that need rights are shown when `--as` has them.
  */
-import { AppError, hasCode, type Health } from "@althing/contract";
+import { AppError, hasCode, pages, type Health } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
 import { dataFolder, targetUrls, textOption, type Context } from "../context.ts";
@@ -46,14 +46,12 @@ async function counts(context: Context): Promise<Record<string, number> | undefi
   const rooms = (await client.rooms.list()).length;
   if (me.role !== "admin") return { rooms };
   let [active, revoked] = [0, 0];
-  let after: typeof me.signPub | undefined;
-  do {
-    const page = await client.call("users.list", { query: { limit: 500, ...(after === undefined ? {} : { after }) } });
+  const read = (from: { after?: typeof me.signPub }) => client.call("users.list", { query: { limit: 500, ...from } });
+  for await (const page of pages(read)) {
     const here = page.users.filter((user) => user.status === "active").length;
     active += here;
     revoked += page.users.length - here;
-    after = page.next;
-  } while (after !== undefined);
+  }
   return { rooms, users: active, revoked };
 }
 

@@ -3,7 +3,7 @@
  *
  * Invariant: revoking asks first: it is at once, on both planes, and a key never comes back.
  */
-import type { User } from "@althing/contract";
+import { pages, type User } from "@althing/contract";
 import { Option, type Command } from "commander";
 import { addCommand } from "../command.ts";
 import { textOption, type Context } from "../context.ts";
@@ -63,12 +63,8 @@ async function add(context: Context): Promise<void> {
 
 async function allUsers(client: Awaited<ReturnType<typeof opened>>["client"]): Promise<User[]> {
   const users: User[] = [];
-  let after: User["signPub"] | undefined;
-  do {
-    const page = await client.call("users.list", { query: { limit: 500, ...(after === undefined ? {} : { after }) } });
-    users.push(...page.users);
-    after = page.next;
-  } while (after !== undefined);
+  const read = (from: { after?: User["signPub"] }) => client.call("users.list", { query: { limit: 500, ...from } });
+  for await (const page of pages(read)) users.push(...page.users);
   return users;
 }
 
