@@ -1,9 +1,11 @@
 /**
  * What a room costs over what it cannot do without: the bare primitives, bare NATS, bare JetStream.
  *
- * One sender process (this one) and one receiver process, 1 KiB messages, a real instance. Baseline and subject run in alternating rounds of the same two
- * processes, so that a busy machine slows both; medians are compared. Prints a table with the limit beside each figure and one line of JSON;
- * exits 1 when a limit is missed.
+ * One sender process (this one) and one receiver process, 1 KiB messages, a real instance. The baseline does what a room cannot do without: it carries as
+ * many bytes as the sealed frames have, on subjects as long as a room's, and where a room is one subject that both peers hear, so is the baseline's. Baseline
+ * and subject run in short alternating slices of the same two processes, so that a busy machine slows both: of rates the median of the
+ * neighbours' ratios counts, of times the ratio of the medians. Prints a table with the limit beside each figure and one line of JSON; exits 1 when a
+ * limit is missed.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { createCipheriv, createDecipheriv, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
@@ -38,15 +40,22 @@ interface Row {
 }
 
 const messageBytes = 1_024;
-/** A sealed and signed frame of such a message is about this long. */
-const frameBytes = 1_380;
-const rounds = 3;
-const sliceMs = 700;
-const burst = 3_000;
+/** A sealed and signed frame of such a message is this long. */
+const frameBytes = 1_330;
+const rounds = 6;
+const sliceMs = 400;
+const burst = 1_500;
 const storedBurst = 1_500;
-const pings = 400;
+/** Slices of round trips, and trips in each. */
+const tripSlices = 30;
+const trips = 40;
 const windowMax = 1_024;
 const rekeyMembers = 1_000;
+/** As long as a room's subjects. */
+const bareName = "bare".padEnd(22, "-");
+const bare = { live: `s.10.${bareName}`, input: `r.11.${bareName}`, output: `s.11.${bareName}` } as const;
+/** First byte of a bare frame: whose it is, as a room's frame says it. */
+const marks = { ping: 1, pong: 2 } as const;
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -84,9 +93,17 @@ function bareReceiver(): () => void {
   };
 }
 
-/** Two messages, each sealed, signed, verified and opened one after the other: what no round trip can do without. */
+/** Two messages, each sealed, signed, verified and opened one after the other: what no round trip can do without. Of a processor's time, whoever else has it. */
 function bareRoundTripMs(): number {
-  return 2 * (1_000 / rateOf(bareSender()) + 1_000 / rateOf(bareReceiver()));
+  const [seal, open] = [bareSender(), bareReceiver()];
+  const count = 500;
+  const before = process.threadCpuUsage();
+  for (let index = 0; index < count; index += 1) {
+    seal();
+    open();
+  }
+  const { user, system } = process.threadCpuUsage(before);
+  return (2 * (user + system)) / 1_000 / count;
 }
 
 function rateOf(run: () => void): number {
@@ -124,19 +141,20 @@ async function runReceiver(): Promise<void> {
   }
   const { room: ping } = await client.rooms.join(start.rooms.ping);
   await ping?.subscribe(async (event) => {
-    if (event.kind === "message" && event.handle === "ada") await ping.send("pong");
+    if (event.kind === "message" && event.handle === "ada") await ping.send(event.bytes);
   });
-  for (const subject of ["bare.live", "s.0.bare"]) raw.subscribe(subject, { callback: count });
-  raw.subscribe("bare.ping", { callback: (_error, message) => raw.publish("bare.pong", message.data) });
+  raw.subscribe(bare.output, { callback: count });
+  const pong = bareFrame(marks.pong);
+  raw.subscribe(bare.live, { callback: (_error, { data }) => void (data[0] === marks.ping && raw.publish(bare.live, pong)) });
   await raw.flush();
-  const bare = bareReceiver();
+  const primitives = bareReceiver();
   process.on("message", (message: { expect?: number; bare?: true; end?: true }) => {
     if (message.expect !== undefined) {
       counted = 0;
       wanted = message.expect;
       process.send?.({ ready: true });
     }
-    if (message.bare === true) process.send?.({ rate: rateOf(bare) });
+    if (message.bare === true) process.send?.({ rate: rateOf(primitives) });
     if (message.end === true) void Promise.all([client.close(), raw.close()]).then(() => process.exit(0));
   });
   process.send?.({ ready: true });
@@ -165,60 +183,54 @@ function sendTo(room: RoomHandle, count: number): () => Promise<unknown> {
   return () => Promise.all(Array.from({ length: count }, () => room.send(payload)));
 }
 
+function bareFrame(mark: number): Buffer {
+  const frame = randomBytes(frameBytes);
+  frame[0] = mark;
+  return frame;
+}
+
+/** Who waits for the next message, and hears it. */
+interface Ear {
+  hear: () => void;
+}
+
 /** Publishes and waits for each echo, with as many under way as a client has. */
-function publishStored(raw: NatsConnection, count: number): () => Promise<unknown> {
-  const payload = randomBytes(frameBytes);
+function publishStored(raw: NatsConnection, echoes: Ear, count: number): () => Promise<unknown> {
+  const payload = bareFrame(marks.ping);
   return () =>
-    new Promise<void>((resolve, reject) => {
+    new Promise<void>((resolve) => {
       let sent = 0;
       let echoed = 0;
       const fill = () => {
         while (sent < count && sent - echoed < windowMax) {
-          raw.publish("r.0.bare", payload);
+          raw.publish(bare.input, payload);
           sent += 1;
         }
       };
-      const echoes = raw.subscribe("s.0.bare", {
-        callback: (error, message) => {
-          if (error !== null) return reject(error);
-          if (message.headers?.get(echoHeaders.sequence) === "") return;
-          echoed += 1;
-          fill();
-          if (echoed < count) return;
-          echoes.unsubscribe();
-          resolve();
-        },
-      });
+      echoes.hear = () => {
+        echoed += 1;
+        fill();
+        if (echoed === count) resolve();
+      };
       fill();
     });
 }
 
-async function repeated(once: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  for (let index = 0; index < pings; index += 1) {
-    const start = performance.now();
-    await once();
-    times.push(performance.now() - start);
-  }
-  return median(times);
+/** Sends, and waits until it is heard. */
+function tripOf(ear: Ear, send: () => unknown): () => Promise<unknown> {
+  return () =>
+    new Promise<void>((resolve) => {
+      ear.hear = resolve;
+      void send();
+    });
 }
 
-/** To the other process and back. */
-async function roundTrips(send: () => unknown, onPong: (fn: () => void) => () => void): Promise<number> {
-  const times: number[] = [];
-  for (let index = 0; index < pings; index += 1) {
-    const came = new Promise<void>((resolve) => {
-      const stop = onPong(() => {
-        stop();
-        resolve();
-      });
-    });
+async function timeTrips(times: number[], trip: () => Promise<unknown>): Promise<void> {
+  for (let index = 0; index < trips; index += 1) {
     const start = performance.now();
-    void send();
-    await came;
+    await trip();
     times.push(performance.now() - start);
   }
-  return median(times);
 }
 
 // --- rekey ---
@@ -309,7 +321,7 @@ function memberOf(identity: Identity, handle: string, role: RoomRole): EpochMemb
   return { endpoint: identity.endpoint, signPub: identity.signPub, kexPub: identity.kexPub, handle: handleSchema.parse(handle), role };
 }
 
-async function openRooms(ada: AlthingClient): Promise<Record<"live" | "stored" | "ping", RoomHandle>> {
+async function openRooms(ada: AlthingClient): Promise<Rooms> {
   const make = async (name: string, persist: boolean) => {
     const room = await ada.rooms.create({ name, policy: { persist } });
     await room.invite("bob");
@@ -384,53 +396,29 @@ async function addStream(raw: NatsConnection): Promise<void> {
   });
 }
 
-async function measure(child: ChildProcess, raw: NatsConnection, rooms: Record<"live" | "stored" | "ping", RoomHandle>): Promise<Row[]> {
-  const found = {
-    bare: [] as number[],
-    live: [] as number[],
-    stream: [] as number[],
-    stored: [] as number[],
-    rawEcho: [] as number[],
-    roomEcho: [] as number[],
-    rawPing: [] as number[],
-    roomPing: [] as number[],
-  };
-  const bare = bareSender();
-  const pongs = new Set<() => void>();
-  raw.subscribe("bare.pong", { callback: () => pongs.forEach((fn) => fn()) });
-  await rooms.ping.subscribe((event) => {
-    if (event.kind === "message" && event.handle === "bob") for (const fn of pongs) fn();
-  });
-  const onPong = (fn: () => void) => {
-    pongs.add(fn);
-    return () => void pongs.delete(fn);
-  };
-  await rateTo(child, 300, sendTo(rooms.live, 300));
-  await rateTo(child, 300, sendTo(rooms.stored, 300));
+type Rooms = Record<"live" | "stored" | "ping", RoomHandle>;
+
+/** Messages a second: of nothing but cryptography and of the room, of a bare stream and of the room that is kept. */
+async function measureRates(child: ChildProcess, raw: NatsConnection, echoes: Ear, rooms: Rooms): Promise<Row[]> {
+  const found = { bare: [] as number[], live: [] as number[], stream: [] as number[], stored: [] as number[] };
+  const primitives = bareSender();
+  for (let warm = 0; warm < 3; warm += 1) {
+    await rateTo(child, 500, sendTo(rooms.live, 500));
+    await rateTo(child, 300, sendTo(rooms.stored, 300));
+    await rateTo(child, 300, publishStored(raw, echoes, 300));
+  }
   for (let round = 0; round < rounds; round += 1) {
     const others = answer<{ rate: number }>(child, { bare: true });
-    const own = rateOf(bare);
+    const own = rateOf(primitives);
     found.bare.push(Math.min(own, (await others).rate));
     found.live.push(await rateTo(child, burst, sendTo(rooms.live, burst)));
-    found.stream.push(await rateTo(child, storedBurst, publishStored(raw, storedBurst)));
+    found.stream.push(await rateTo(child, storedBurst, publishStored(raw, echoes, storedBurst)));
     found.stored.push(await rateTo(child, storedBurst, sendTo(rooms.stored, storedBurst)));
-    found.rawEcho.push(await repeated(publishStored(raw, 1)));
-    found.roomEcho.push(await repeated(() => rooms.stored.send("ping")));
-    found.rawPing.push(await roundTrips(() => raw.publish("bare.ping", "ping"), onPong));
-    found.roomPing.push(await roundTrips(() => rooms.ping.send("ping"), onPong));
   }
-  const times = (name: string, subject: readonly number[], baseline: number, limit: number, note = ""): Row => ({
-    name,
-    observed: median(subject) / baseline,
-    unit: "x",
-    limit,
-    wanted: "most",
-    detail: `${median(subject).toFixed(2)} ms of ${baseline.toFixed(2)} ms${note}`,
-  });
   const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")}/s`;
   const ratio = (name: string, subject: readonly number[], baseline: readonly number[], limit: number): Row => ({
     name,
-    observed: (median(subject) / median(baseline)) * 100,
+    observed: median(subject.map((rate, round) => rate / (baseline[round] ?? Number.NaN))) * 100,
     unit: "%",
     limit,
     wanted: "least",
@@ -439,15 +427,60 @@ async function measure(child: ChildProcess, raw: NatsConnection, rooms: Record<"
   return [
     ratio("encrypted message, nothing kept, of bare seal+sign | verify+open", found.live, found.bare, 50),
     ratio("encrypted message, persisted, of raw JetStream at the same fsync", found.stored, found.stream, 70),
-    times("round trip p50, sent to echoed, of raw nats.js on a stream", found.roomEcho, median(found.rawEcho), 3),
-    times(
-      "round trip p50, peer and back, of raw nats.js",
-      found.roomPing,
-      median(found.rawPing),
-      3,
-      `; its bare cryptography alone ${bareRoundTripMs().toFixed(2)} ms`,
-    ),
   ];
+}
+
+/** Milliseconds of a message that is sent when the one before has come: to its own echo, and to the peer and back. */
+async function measureTrips(raw: NatsConnection, echoes: Ear, rooms: Rooms): Promise<Row[]> {
+  const bareEar: Ear = { hear: () => undefined };
+  const roomEar: Ear = { hear: () => undefined };
+  raw.subscribe(bare.live, { callback: (_error, { data }) => void (data[0] === marks.pong && bareEar.hear()) });
+  await raw.flush();
+  await rooms.ping.subscribe((event) => void (event.kind === "message" && event.handle === "bob" && roomEar.hear()));
+  const frame = bareFrame(marks.ping);
+  const payload = randomBytes(messageBytes);
+  const trip = {
+    rawEcho: tripOf(echoes, () => raw.publish(bare.input, frame)),
+    roomEcho: () => rooms.stored.send(payload),
+    rawPing: tripOf(bareEar, () => raw.publish(bare.live, frame)),
+    roomPing: tripOf(roomEar, () => rooms.ping.send(payload)),
+  };
+  const found = { rawEcho: [] as number[], roomEcho: [] as number[], rawPing: [] as number[], roomPing: [] as number[] };
+  const names = ["rawEcho", "roomEcho", "rawPing", "roomPing"] as const;
+  for (let warm = 0; warm < 5; warm += 1) for (const name of names) await timeTrips([], trip[name]);
+  const primitives: number[] = [];
+  for (let slice = 0; slice < tripSlices; slice += 1) {
+    for (const name of names) await timeTrips(found[name], trip[name]);
+    if (slice % 10 === 0) primitives.push(bareRoundTripMs());
+  }
+  const times = (name: string, subject: readonly number[], baseline: readonly number[], note = ""): Row => ({
+    name,
+    observed: median(subject) / median(baseline),
+    unit: "x",
+    limit: 3,
+    wanted: "most",
+    detail: `${median(subject).toFixed(2)} ms of ${median(baseline).toFixed(2)} ms${note}`,
+  });
+  const least = median(primitives) + median(found.rawPing);
+  const note = `; with its bare cryptography alone ${least.toFixed(2)} ms, ${(least / median(found.rawPing)).toFixed(1)} x`;
+  return [
+    times("round trip p50, sent to echoed, of raw nats.js on a stream", found.roomEcho, found.rawEcho),
+    times("round trip p50, peer and back, of raw nats.js", found.roomPing, found.rawPing, note),
+  ];
+}
+
+/** On a stream whose echoes are heard for as long as this takes. */
+async function measure(child: ChildProcess, raw: NatsConnection, rooms: Rooms): Promise<Row[]> {
+  const echoes: Ear = { hear: () => undefined };
+  raw.subscribe(bare.output, {
+    callback(error, message) {
+      if (error !== null) throw error;
+      // Read, as whoever takes the echo for an acknowledgement must.
+      if (message.headers?.get(echoHeaders.sequence) !== "") echoes.hear();
+    },
+  });
+  await raw.flush();
+  return [...(await measureRates(child, raw, echoes, rooms)), ...(await measureTrips(raw, echoes, rooms))];
 }
 
 function report(rows: readonly Row[]): void {

@@ -1,5 +1,6 @@
 /**
- * `npm run chaos`: the set-up, then every chaos scenario as often as its budget says. `npm run chaos -- --only "kill one" --rounds 5` runs that one five times.
+ * `npm run chaos`: the set-up, then every chaos scenario as often as its budget says. `npm run chaos -- --only "kill two" --rounds 5` runs that one five times; `--minutes 30`
+ * begins no round after half an hour.
  *
  * Invariant: the exit status is 0 only when no round failed; what this machine cannot do is said in the table. Runs on any Node from 20 on; the suite runs
  * on the project's own. It takes an hour and more; `npm test` has the short part.

@@ -3,7 +3,9 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 
-export async function expectAccessible(page: Page): Promise<void> {
+/** What axe has against the page, in both schemes. */
+export async function complaintsOf(page: Page): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     // The page hears of it a moment later; half in one scheme and half in the other is not what anybody sees.
@@ -17,13 +19,14 @@ export async function expectAccessible(page: Page): Promise<void> {
       await page.waitForTimeout(500);
       ({ violations } = await look());
     }
-    expect(
-      violations.map(
-        ({ id, nodes }) =>
-          `${colorScheme}: ${id} at ${nodes.map((node) => `${node.target.join(" ")} (${node.html.slice(0, 120)})`).join(", ")}`,
-      ),
-    ).toEqual([]);
+    for (const { id, nodes } of violations)
+      found.push(`${colorScheme}: ${id} at ${nodes.map((node) => `${node.target.join(" ")} (${node.html.slice(0, 120)})`).join(", ")}`);
   }
+  return found;
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  expect(await complaintsOf(page)).toEqual([]);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow, "nothing is wider than the screen").toBe(0);
 }

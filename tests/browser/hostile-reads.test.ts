@@ -6,6 +6,7 @@
  */
 import type { RouteName } from "@althing/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { complaintsOf } from "./accessible.ts";
 import type { WatchedPage } from "./chromium.ts";
 import { createPoisoner, faults, payloads, refusals, startBreakingServer, type Fault } from "./hostile-answers.ts";
 import { openProfile, openTab, type HostileTab, type Sight } from "./hostile-tab.ts";
@@ -88,6 +89,16 @@ test("every address has a page, and what it asks is known", async () => {
     asks.set(address, [...tab.hub.asked.keys()]);
     honest.set(address, sight);
     return judge(sight);
+  });
+  expect(found).toEqual([]);
+});
+
+test("every address is for everybody: axe has nothing against it, light or dark", { timeout: 300_000 }, async () => {
+  const found = await eachOf(addresses, async (tab, address) => {
+    tab.hub.decide(() => undefined);
+    await tab.load(address);
+    await tab.settle();
+    return complaintsOf(tab.page);
   });
   expect(found).toEqual([]);
 });

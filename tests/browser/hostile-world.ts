@@ -7,6 +7,7 @@
 import { createPackagesClient } from "@althing/client";
 import { platformModes } from "@althing/contract";
 import { bundleFile } from "@althing/extension/bundle";
+import type { StartInstanceOptions } from "@althing/testkit";
 import type { Page } from "playwright-core";
 import { everything, greeter, greeterNext, newPublisher } from "./plugin-packages.ts";
 import { cast, end, stage } from "./proposal-scenes.ts";
@@ -119,17 +120,21 @@ async function fillRooms(admin: WebPerson, bob: WebPerson): Promise<void> {
   await own.send("Nobody here yet.");
 }
 
+/** Founding a community has to be asked for, so that there is a request. */
+export const hostileInstance: StartInstanceOptions = { args: ["--platform-mode", platformModes[1]] };
+
 export async function startHostileWorld(): Promise<HostileWorld> {
-  const web = await startWebWorld({ args: ["--platform-mode", platformModes[1]] });
+  const web = await startWebWorld(hostileInstance);
   try {
-    return await fillWorld(web);
+    return await fillHostileWorld(web);
   } catch (error) {
     await web[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function fillWorld(web: WebWorld): Promise<HostileWorld> {
+/** Puts all of it into an instance that is there. */
+export async function fillHostileWorld(web: WebWorld): Promise<HostileWorld> {
   const alice = web.admin;
   const [bob, carol, mo, dan, eve] = await Promise.all(["bob", "carol", "mo", "dan", "eve"].map((handle) => web.person(handle)));
   if (bob === undefined || carol === undefined || mo === undefined || dan === undefined || eve === undefined)

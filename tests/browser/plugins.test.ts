@@ -4,6 +4,7 @@
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeCertificate, privatePemOf } from "../../packages/extension/test/certificate-maker.ts";
 import { expectAccessible } from "./accessible.ts";
 import { tabTo } from "./page-walk.ts";
 import { everything, greeter, greeterId, greeterNext, writePackage } from "./plugin-packages.ts";
@@ -172,7 +173,7 @@ test("what the hub refuses in settings stands at its field, in the form and as J
       : route.fallback(),
   );
   await button(page, "Add one to Words").click();
-  await page.getByLabel(/Words-1/).fill("word");
+  await page.getByLabel(/Words 1/).fill("word");
   await button(page, "Save settings").click();
   await page.locator("p", { hasText: /^not on Sundays$/ }).waitFor();
   await page.locator("p", { hasText: /^not this word$/ }).waitFor();
@@ -394,7 +395,7 @@ test("a package that fails again and again is in quarantine, with the reason and
   const { page } = watched;
   await page.getByText("In quarantine", { exact: true }).waitFor();
   await page.getByText("What to do:").waitFor();
-  await page.getByText("of the last 5 calls 5 failed.").waitFor();
+  await page.getByText("5 of the last 5 calls failed.").waitFor();
   await expectAccessible(page);
   await button(page, "Check it again and lift the quarantine").click();
   await toast(page, "The quarantine of Broken is lifted.");
@@ -439,6 +440,101 @@ test(
     await endClean(watched);
   },
 );
+
+test("before consent one reads by whose certificates it is signed, and until when they are good", { timeout: 120_000 }, async () => {
+  const root = await makeCertificate({ name: "Garden Authority", isAuthority: true });
+  const between = await makeCertificate({ name: "Garden Publishers", issuer: root, isAuthority: true });
+  const leaf = await makeCertificate({ name: "Greeters United", issuer: between });
+  await world.web.admin.client.call("trust.add", { body: { pem: root.certificate.toString("pem") } });
+  const chainPem = [leaf, between].map(({ certificate }) => certificate.toString("pem")).join("\n");
+  const signer = { privateKeyPem: await privatePemOf(leaf.keys), chainPem };
+  const made = await world.publisher.pack({ ...greeter, name: "org.example.united", displayName: "United", signer });
+  await world.upload("meadow", { bundle: new Uint8Array(made.bundle), signature: made.signature });
+  const watched = await world.web.open(world.people.ada, pathOf("meadow", "org.example.united"), phone);
+  const { page } = watched;
+  await page.getByRole("heading", { name: "Decide what it may do" }).waitFor();
+  await page.getByText("(a certificate)").waitFor();
+  const chain = page.getByRole("list", { name: "Certificates" }).getByRole("listitem");
+  await chain.first().waitFor();
+  const told = await chain.allInnerTexts();
+  expect(told.map((text) => /CN=[\w ]+/.exec(text)?.[0])).toEqual(
+    ["CN=Greeters United", "CN=Garden Publishers", "CN=Garden Authority"].slice(0, told.length),
+  );
+  expect(told.length).toBeGreaterThan(1);
+  for (const text of told) expect(text).toMatch(/valid until .*20(?:29|30)/);
+  await expectAccessible(page);
+  await endClean(watched);
+});
+
+test("what is used of a quota is said at four fifths, and when it is used up", { timeout: 120_000 }, async () => {
+  const here = { community: "meadow" };
+  await world.publisher.install(world.people.ada.client, world.upload, "meadow", {
+    ...greeter,
+    name: "org.example.thirsty",
+    displayName: "Thirsty",
+  });
+  const greet = () => world.packages.endpoint({ community: "meadow", extension: "org.example.thirsty", method: "GET", path: "/greet" });
+  await greet();
+  const { community: policy, revision } = await world.packages.call("policy.get", { params: here });
+  const usedNow = async () => {
+    const { limits } = await world.packages.call("packages.usage", {
+      params: { ...here, install: "org.example.thirsty" },
+      query: { hours: 1 },
+    });
+    return limits.find(({ quota }) => quota === "fuelPerHour")?.used ?? 0;
+  };
+  await expect.poll(usedNow, { timeout: 20_000 }).toBeGreaterThan(1_000);
+  const used = await usedNow();
+  const set = (fuelPerHour: number, at: number) =>
+    world.packages.call(
+      "policy.put",
+      { params: here, body: { ...policy, limits: { ...policy.limits, fuelPerHour } } },
+      { ifMatch: String(at) },
+    );
+  const watched = await world.web.open(world.people.ada, pathOf("meadow", "org.example.thirsty", "/usage"));
+  const { page } = watched;
+  const meter = page.getByRole("meter", { name: "Work in this hour" });
+  await meter.waitFor();
+
+  const near = await set(Math.ceil(used / 0.9), revision);
+  await page.getByText("nearly used up", { exact: true }).waitFor();
+  expect(Number(await meter.getAttribute("aria-valuenow"))).toBeGreaterThanOrEqual(80);
+  await expectAccessible(page);
+
+  await set(used, near.revision);
+  await page.getByText("used up", { exact: true }).waitFor();
+  expect(await meter.getAttribute("aria-valuenow")).toBe("100");
+  await expect(greet()).rejects.toMatchObject({ code: "ext.quota_exceeded" });
+  await expectAccessible(page);
+  await endClean(watched);
+});
+
+test("a setting that no form can be made of is named, and leads to JSON", { timeout: 120_000 }, async () => {
+  const watched = await world.web.open(world.people.ada, "/c/meadow/plugins");
+  const { page } = watched;
+  await world.publisher.install(world.people.ada.client, world.upload, "meadow", {
+    ...greeter,
+    name: "org.example.odd",
+    displayName: "Odd",
+  });
+  // A hub of a later version may know kinds of settings that this page does not.
+  await page.route(/\/plugin-packages\/org\.example\.odd$/, async (route) => {
+    const response = await route.fetch();
+    const body: unknown = await response.json();
+    const odd = { type: "tensor", title: "Shape of things", description: "How many of what." };
+    const altered = JSON.stringify(body, (name, value: unknown) => (name === "properties" ? Object.assign({ odd }, value) : value));
+    await route.fulfill({ response, body: altered });
+  });
+  await page.goto(`${world.web.instance.url}${pathOf("meadow", "org.example.odd", "/settings")}`);
+  const odd = page.getByRole("group", { name: "Shape of things" });
+  await odd.getByText("How many of what.").waitFor();
+  expect(await odd.innerText()).not.toMatch(/[{}]/);
+  await page.getByLabel("Greeting").waitFor();
+  await expectAccessible(page);
+  await odd.getByRole("button", { name: "Edit as JSON" }).click();
+  await page.getByLabel("Settings as JSON").waitFor();
+  await endClean(watched);
+});
 
 describe("who may not", { timeout: 120_000 }, () => {
   test("a moderator whose role only lets look sees everything and changes nothing", async () => {

@@ -1,7 +1,7 @@
 /** The judge itself, on histories that are right and on ones that are wrong in one way each: a judge that sees nothing passes everything. */
 import { describe, expect, it } from "vitest";
 import { findFaults, type FaultKind } from "./check-history.ts";
-import { emptyHistory, type Act, type Heard, type History, type Sent } from "./history.ts";
+import { emptyHistory, wishes, type Act, type Heard, type History, type Sent, type Wanted } from "./history.ts";
 
 const sent: Sent[] = [0, 1, 2, 3].flatMap((n) => ["ada", "bob"].map((sender) => ({ sender, n, isAcknowledged: n < 3 })));
 const heard: Heard[] = sent.filter(({ n }) => n < 3).map(({ sender, n }) => ({ reader: "carol", sender, n }));
@@ -25,6 +25,25 @@ const right: History = {
     { who: "ada", node: "n2", what: "request", beganMs: 9_000 },
   ],
   chains: ["n1", "n2", "n3"].map((node) => ({ node, events: 4, head })),
+  wanted: [
+    { node: "n1", what: "read", beganMs: 3_900, endedMs: 3_950, isServed: true },
+    ...wishes.map((what): Wanted => {
+      return { node: "n1", what, beganMs: 4_100, endedMs: 4_200, isServed: false, said: "1 of 3 nodes heard, 2 are needed" };
+    }),
+    { node: "n1", what: "read", beganMs: 4_900, endedMs: 5_100, isServed: true },
+    { node: "n3", what: "write", beganMs: 4_500, endedMs: 4_600, isServed: true },
+  ],
+  harms: [{ atMs: 2_000, nodes: ["n2"], led: ["S0"] }],
+  drops: [
+    { node: "n2", atMs: 2_100 },
+    { node: "n1", atMs: 3_000 },
+  ],
+  duties: [
+    { kind: "event", id: "event 1", done: 2, isAccountedFor: false },
+    { kind: "event", id: "event 2", done: 1, isAccountedFor: false },
+    { kind: "slot", id: "slot 1", done: 1, isAccountedFor: false },
+    { kind: "slot", id: "slot 2", done: 0, isAccountedFor: true },
+  ],
 };
 
 const kinds = (history: Partial<History>): FaultKind[] => [...new Set(findFaults({ ...right, ...history }).map(({ kind }) => kind))];
@@ -91,6 +110,30 @@ describe("the judge of a chaos round", () => {
       "served-after-revocation",
       { served: [{ who: "mallory", node: "n2", what: "request", beganMs: 5_900 }] },
     ],
+    ...wishes.map((what): [string, FaultKind, Partial<History>] => [
+      `a ${what} that a node without a majority serves after two seconds`,
+      "served-alone",
+      { wanted: [...right.wanted, { node: "n1", what, beganMs: 4_001, endedMs: 4_100, isServed: true }] },
+    ]),
+    [
+      "a node without a majority that does not say what it lacks",
+      "served-alone",
+      { wanted: right.wanted.map((one) => ({ ...one, said: "the store does not answer" })) },
+    ],
+    ...wishes.map((what): [string, FaultKind, Partial<History>] => [
+      `that nobody tried a ${what} while a node was alone`,
+      "untried",
+      { wanted: right.wanted.filter((one) => one.what !== what) },
+    ]),
+    ["an event that was told to nobody", "duty-lost", { duties: right.duties.map((one) => ({ ...one, done: 0 })) }],
+    ["a slot that nobody ran, and nobody says so", "duty-lost", { duties: right.duties.map((one) => ({ ...one, done: 0 })).slice(2, 3) }],
+    ["a slot that ran twice", "duty-doubled", { duties: right.duties.map((one) => ({ ...one, done: 2 })).slice(2) }],
+    [
+      "events told again more often than nodes died",
+      "duty-doubled",
+      { duties: right.duties.map((one) => ({ ...one, done: 2 })).slice(0, 2) },
+    ],
+    ["a connection that a node ends which nobody harmed", "dropped", { drops: [{ node: "n3", atMs: 2_200 }] }],
     ["a chain that does not verify", "chain", { chains: [{ node: "n1", events: 4, head, fault: "event 3: hash" }] }],
     ["chains that end differently", "chain", { chains: [...right.chains, { node: "n4", events: 4, head: "b".repeat(64) }] }],
   ])("finds %s", (_what, kind, history) => {

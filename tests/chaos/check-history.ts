@@ -2,9 +2,10 @@
  * The judge of a chaos round: which promises of a cluster does this history break?
  *
  * Invariant: a pure function of what was written down. What was acknowledged must be there, once, in its sender's order, and the same wherever one asks; what
- * was not answered may be there or not, but not twice; nobody who was revoked is served; nobody alone acknowledges a change; chains verify.
+ * was not answered may be there or not, but not twice; nobody who was revoked is served; nobody alone acknowledges a change, nor, after two seconds, anything;
+ * who is connected to a node that nobody harmed stays so; chains verify. What was never tried is a fault too: a check that had nothing to look at shows nothing.
  */
-import type { ChainView, History, MessageRef } from "./history.ts";
+import { wishes, type ChainView, type History, type MessageRef } from "./history.ts";
 
 export type FaultKind =
   | "lost"
@@ -16,6 +17,11 @@ export type FaultKind =
   | "state-doubled"
   | "state-invented"
   | "acknowledged-alone"
+  | "served-alone"
+  | "dropped"
+  | "untried"
+  | "duty-lost"
+  | "duty-doubled"
   | "served-after-revocation"
   | "chain";
 
@@ -24,8 +30,11 @@ export interface Fault {
   readonly detail: string;
 }
 
-/** How long a connection of somebody who was revoked may take to be closed, on every node. */
+/** How long a connection of somebody who was revoked may take to be closed, on every node; and a node that is alone to serve nobody. */
 const promisedMs = 2_000;
+
+/** So long beyond that a node must be alone, or nothing can be said of it. */
+const judgedMs = 500;
 
 /** @param closeWithinMs another time than the promised one, where the machine is shared with other work */
 export function findFaults(history: History, closeWithinMs = promisedMs): Fault[] {
@@ -34,6 +43,9 @@ export function findFaults(history: History, closeWithinMs = promisedMs): Fault[
     ...viewFaults(history),
     ...stateFaults(history),
     ...rightFaults(history, closeWithinMs),
+    ...aloneFaults(history, closeWithinMs),
+    ...dropFaults(history),
+    ...dutyFaults(history),
     ...chainFaults(history.chains),
   ];
 }
@@ -126,6 +138,50 @@ function rightFaults({ revocations, served, frozen }: History, closeWithinMs: nu
       },
     ];
   });
+}
+
+/** A node without a majority serves nobody after a moment, and says why. */
+function aloneFaults({ minorities, wanted }: History, withinMs: number): Fault[] {
+  return minorities.flatMap(({ node, fromMs, untilMs }): Fault[] => {
+    const late = wanted.filter((one) => one.node === node && one.beganMs > fromMs + withinMs && one.endedMs <= untilMs);
+    const faults = late
+      .filter(({ isServed }) => isServed)
+      .map(({ what, beganMs }): Fault => {
+        return { kind: "served-alone", detail: `a ${what} by ${node}, ${Math.round(beganMs - fromMs)} ms after it lost its majority` };
+      });
+    const isLong = untilMs - fromMs > withinMs + judgedMs;
+    for (const what of isLong ? wishes : [])
+      if (!late.some((one) => one.what === what))
+        faults.push({ kind: "untried", detail: `nobody wanted a ${what} of ${node} while it was alone` });
+    const health = late.filter(({ what, isServed }) => what === "health" && !isServed);
+    if (health.length > 0 && !health.some(({ said }) => /\d of \d nodes heard/.test(said ?? "")))
+      faults.push({ kind: "served-alone", detail: `${node} did not say what it lacks, but: ${health[0]?.said ?? "nothing"}` });
+    return faults;
+  });
+}
+
+/** Harm to some nodes is no harm to who is connected to others. */
+function dropFaults({ drops, harms, minorities }: History): Fault[] {
+  const touched = new Set([...harms.flatMap(({ nodes }) => nodes), ...minorities.map(({ node }) => node)]);
+  return drops
+    .filter(({ node }) => !touched.has(node))
+    .map(({ node, said }) => ({
+      kind: "dropped",
+      detail: `a connection to ${node}, which nobody had harmed (${said ?? "it said nothing"})`,
+    }));
+}
+
+/** A slot is run once; an event is told once, and may be told again where a node died between telling and writing so down. */
+function dutyFaults({ duties, harms }: History): Fault[] {
+  const faults: Fault[] = [];
+  for (const { kind, id, done, isAccountedFor } of duties) {
+    if (done === 0 && !isAccountedFor) faults.push({ kind: "duty-lost", detail: `${id} was not done, and nobody says so` });
+    if (done > 1 && kind === "slot") faults.push({ kind: "duty-doubled", detail: `${id} was done ${done} times` });
+  }
+  const again = duties.filter(({ kind }) => kind === "event").reduce((sum, { done }) => sum + Math.max(0, done - 1), 0);
+  const deaths = harms.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  if (again > deaths) faults.push({ kind: "duty-doubled", detail: `events were told again ${again} times, and ${deaths} nodes died` });
+  return faults;
 }
 
 function chainFaults(chains: readonly ChainView[]): Fault[] {

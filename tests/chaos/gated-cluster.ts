@@ -11,6 +11,8 @@ import { prepareCluster, startTcpGate, type GateState, type StartClusterOptions,
 
 export interface GatedCluster {
   readonly cluster: TestCluster;
+  /** Ports of the gates, one for each node that dials and node that is dialled. */
+  readonly ways: readonly { readonly from: string; readonly to: string; readonly port: number }[];
   /** Both directions between this node and all others. */
   isolate(name: string, state: Exclude<GateState, "open">): void;
   heal(): void;
@@ -62,6 +64,7 @@ export async function openGatedCluster(options: GatedClusterOptions = {}): Promi
   }
   return {
     cluster,
+    ways: wires.map(({ from, to, gate }) => ({ from, to, port: gate.port })),
     isolate(name, state) {
       for (const { from, to, gate } of wires) if (from === name || to === name) gate.set(state);
     },

@@ -11,6 +11,14 @@ export interface MessageRef {
   readonly n: number;
 }
 
+export const textOf = ({ sender, n }: MessageRef, round: string): string => `${round} ${sender} ${n}`;
+
+/** @returns undefined for a text of another round, or of nobody */
+export function refOf(text: string | undefined, round: string): MessageRef | undefined {
+  const [word, sender, n] = (text ?? "").split(" ");
+  return word === round && sender !== undefined ? { sender, n: Number(n) } : undefined;
+}
+
 export interface Sent extends MessageRef {
   /** Its send was confirmed. */
   readonly isAcknowledged: boolean;
@@ -54,6 +62,54 @@ export interface Span {
 /** A time during which a node could not reach a majority. */
 export type Minority = Span;
 
+/** What somebody may want of a node: its public interface, its messaging server, and its word on itself. */
+export const wishes = ["read", "write", "connect", "publish", "health"] as const;
+export type Wish = (typeof wishes)[number];
+
+/** Something that was wanted of a node while it could not reach a majority. */
+export interface Wanted {
+  readonly node: string;
+  readonly what: Wish;
+  readonly beganMs: number;
+  readonly endedMs: number;
+  readonly isServed: boolean;
+  /** What the node said of itself, of `health`. */
+  readonly said?: string | undefined;
+}
+
+export type Service = "sends" | "hears" | "changes";
+
+/** Somebody got what the cluster is there for: a send or a change was confirmed, a message was delivered. */
+export interface Confirmation {
+  readonly who: string;
+  readonly service: Service;
+  readonly atMs: number;
+}
+
+/** The moment in which nodes were harmed, and what their messaging servers led then. */
+export interface Harm {
+  readonly atMs: number;
+  readonly nodes: readonly string[];
+  readonly led: readonly string[];
+}
+
+/** What an extension ought to have been called for, and how often it was. */
+export interface Duty {
+  readonly kind: "event" | "slot";
+  readonly id: string;
+  readonly done: number;
+  /** The instance itself says that it did not do it, or does not know whether it did. */
+  readonly isAccountedFor: boolean;
+}
+
+/** A node's messaging server ended the connection of somebody who may be there. */
+export interface Drop {
+  readonly node: string;
+  readonly atMs: number;
+  /** What the node said of itself right afterwards. */
+  readonly said?: string | undefined;
+}
+
 export interface Revocation {
   readonly who: string;
   readonly acknowledgedMs: number;
@@ -90,9 +146,15 @@ export interface History {
   readonly revocations: readonly Revocation[];
   readonly served: readonly Served[];
   readonly chains: readonly ChainView[];
+  readonly wanted: readonly Wanted[];
+  readonly confirmations: readonly Confirmation[];
+  readonly harms: readonly Harm[];
+  readonly drops: readonly Drop[];
+  readonly duties: readonly Duty[];
 }
 
 export const emptyHistory: History = {
   ...{ sent: [], heard: [], readers: [], views: [], acts: [], states: [] },
   ...{ minorities: [], frozen: [], revocations: [], served: [], chains: [] },
+  ...{ wanted: [], confirmations: [], harms: [], drops: [], duties: [] },
 };

@@ -4,6 +4,7 @@
  * Invariant: nothing of the machine is changed but what is undone at once; what cannot be done is a reason in words, which the table shows beside SKIPPED.
  */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 
@@ -41,4 +42,26 @@ export async function whyNoDisks(scratch: string): Promise<string | undefined> {
     await rm(scratch, { recursive: true, force: true });
     await rm(`${scratch}.aside`, { recursive: true, force: true });
   }
+}
+
+/** Microseconds in which some task of this machine was ready and had no processor, since it started. */
+function processorWaitUs(): number | undefined {
+  try {
+    const total = Number(/^some .*total=(\d+)$/m.exec(readFileSync("/proc/pressure/cpu", "utf8"))?.[1]);
+    return Number.isFinite(total) ? total : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns tells, for the time since this call, how much of it somebody waited for a processor: load and fault look alike without it */
+export function watchProcessors(): { share(): number | undefined } {
+  const [beganMs, beganUs] = [performance.now(), processorWaitUs()];
+  return {
+    share() {
+      const nowUs = processorWaitUs();
+      if (beganUs === undefined || nowUs === undefined) return undefined;
+      return (nowUs - beganUs) / 1_000 / (performance.now() - beganMs);
+    },
+  };
 }

@@ -5,17 +5,23 @@
  * leaves a cluster in which every node runs, whatever happened.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { findFaults } from "./check-history.ts";
-import { insist, type Crowd } from "./crowd.ts";
+import { findBackTimes, type BackTime } from "./back-times.ts";
+import { findFaults, type Fault } from "./check-history.ts";
+import type { Crowd } from "./crowd.ts";
 import type { GatedCluster } from "./gated-cluster.ts";
-import type { Scenario } from "./scenarios.ts";
+import { watchProcessors } from "./machine.ts";
+import { healPackets } from "./own-network.ts";
+import { serves, type Scenario } from "./scenarios.ts";
 import { startLoad } from "./workload.ts";
 
 export interface RoundResult {
   /** Promises that were broken. */
   readonly faults: readonly string[];
   /** Somebody waited longer than the scenario allows. What it says of a machine that is busy with other things is nothing. */
-  readonly delay: string | undefined;
+  readonly delays: readonly string[];
+  readonly backTimes: readonly BackTime[];
+  /** Of the round's time, how much somebody on this machine waited for a processor, 0 to 1; `undefined` where the kernel does not say. */
+  readonly processorWait: number | undefined;
   readonly sent: number;
   readonly acknowledged: number;
   readonly changes: number;
@@ -29,7 +35,7 @@ export interface RoundOptions {
   /** Which node is harmed first. */
   readonly turn: number;
   readonly scratch: string;
-  /** As `findFaults` takes it. */
+  /** The machine is shared with other work: so long, in place of the promised time, a right may take to end; and nobody is judged by drops. */
   readonly closeWithinMs?: number;
 }
 
@@ -42,17 +48,19 @@ export async function runRound({ gated, crowd, scenario, turn, scratch, closeWit
   const victims = [...nodes.slice(at), ...nodes.slice(0, at)];
   await scenario.before?.({ gated, victims, scratch });
   await allServe(gated);
-  const load = await startLoad(crowd);
+  const load = await startLoad(crowd, scenario.load);
+  const processors = watchProcessors();
   try {
     await sleep(beforeMs);
     // In the middle of the harm, so that the word has to reach nodes that are away.
-    const revoked = sleep(300).then(() => load.revoke());
-    await scenario.run({ gated, load, victims, scratch });
+    const revoked = sleep(300).then(() => (scenario.pretendsRevocation === true ? load.pretendRevoked() : load.revoke()));
+    await scenario.run({ gated, load, crowd, victims, scratch });
     await allServe(gated);
     await revoked;
     await sleep(afterMs);
     const history = await load.finish();
-    const faults = findFaults(history, closeWithinMs).map(({ kind, detail }) => `${kind}: ${detail}`);
+    const found = findFaults(history, closeWithinMs).filter(({ kind }) => closeWithinMs === undefined || kind !== "dropped");
+    const faults = wrongIn(found, scenario.expects);
     const acknowledged = history.sent.filter(({ isAcknowledged }) => isAcknowledged).length;
     faults.push(...load.broken.map((what) => `a subscription ended by itself: ${what}`));
     // A round in which nothing happened shows nothing.
@@ -61,14 +69,14 @@ export async function runRound({ gated, crowd, scenario, turn, scratch, closeWit
     for (const what of ["request", "connection"] as const)
       if (!history.served.some((one) => one.what === what)) faults.push(`nobody had a ${what} that a revocation could end`);
     const { longestPauseMs } = load;
-    const isLate = longestPauseMs > (scenario.pauseMaxMs ?? Number.POSITIVE_INFINITY);
-    const delay = isLate
-      ? `pause: somebody waited ${Math.round(longestPauseMs)} ms, and ${scenario.pauseMaxMs} ms are promised`
-      : undefined;
-    return { faults, delay, sent: history.sent.length, acknowledged, changes: history.acts.length, longestPauseMs };
+    const backTimes = findBackTimes(history);
+    const delays = findDelays(scenario, longestPauseMs, backTimes);
+    const [sent, changes, processorWait] = [history.sent.length, history.acts.length, processors.share()];
+    return { faults, delays, backTimes, processorWait, sent, acknowledged, changes, longestPauseMs };
   } finally {
     gated.heal();
     gated.setDelay(0);
+    if (scenario.needsPackets === true) await healPackets();
     await load.close();
   }
 }
@@ -77,9 +85,27 @@ export async function runRound({ gated, crowd, scenario, turn, scratch, closeWit
 export async function allServe({ cluster }: Pick<GatedCluster, "cluster">): Promise<void> {
   for (const node of cluster.nodes) {
     if (node.pid === undefined) await node.start();
-    await insist(`${node.name} serves again`, async () => {
-      const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
-      if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
-    });
+    await serves(node);
   }
+}
+
+/** What was found; or, where something was planted, what of it was not found. */
+function wrongIn(found: readonly Fault[], expected: Scenario["expects"]): string[] {
+  if (expected === undefined) return found.map(({ kind, detail }) => `${kind}: ${detail}`);
+  return expected
+    .filter((kind) => !found.some((fault) => fault.kind === kind))
+    .map((kind) => `the judge did not find what was planted: ${kind}`);
+}
+
+function findDelays({ pauseMaxMs, backMaxMs }: Scenario, longestPauseMs: number, backTimes: readonly BackTime[]): string[] {
+  const delays: string[] = [];
+  if (longestPauseMs > (pauseMaxMs ?? Number.POSITIVE_INFINITY))
+    delays.push(`pause: somebody waited ${Math.round(longestPauseMs)} ms, and ${pauseMaxMs} ms are promised`);
+  for (const { who, service, isLeader, waitMs } of backTimes) {
+    const maxMs = backMaxMs === undefined ? Number.POSITIVE_INFINITY : isLeader ? backMaxMs.leader : backMaxMs.other;
+    const what = isLeader ? "a leader" : "another node";
+    if (waitMs > maxMs)
+      delays.push(`back: ${who} ${service} again ${Math.round(waitMs)} ms after ${what} died, and ${maxMs} ms are promised`);
+  }
+  return delays;
 }

@@ -6,35 +6,32 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { exportEvents, identityFromPhrase, newRecoveryPhrase, verifyChain, type AlthingClient, type RoomHandle } from "@althing/client";
-import { hasCode, isAppError, type RouteResponse, type SignPub } from "@althing/contract";
+import { identityFromPhrase, newRecoveryPhrase, type AlthingClient, type RoomHandle } from "@althing/client";
+import { hasCode, isAppError } from "@althing/contract";
+import type { TestNode } from "@althing/testkit";
+import { z } from "zod";
+import { askAlone } from "./ask-alone.ts";
+import { askNodes } from "./ask-nodes.ts";
 import { clientOf, clientOfNode, insist, newPerson, type Crowd, type Person } from "./crowd.ts";
 import { holdConnection, type HeldConnection } from "./held-connection.ts";
-import type {
-  Act,
-  ActOutcome,
-  ChainView,
-  Heard,
-  History,
-  MessageRef,
-  Minority,
-  NodeView,
-  Revocation,
-  Sent,
-  Served,
-  Span,
-  StateView,
-} from "./history.ts";
+import { findLeaders } from "./find-leaders.ts";
+import { refOf, textOf, type ActOutcome, type Duty, type History, type Sent, type Service } from "./history.ts";
 
 export interface Load {
-  /** Without a majority from now on, until the answer is called. */
-  minority(node: string): () => void;
+  /** These nodes are about to be harmed: who is connected there may be dropped, and all wait from now on. */
+  harm(nodes: readonly TestNode[]): Promise<void>;
+  /** Without a majority from now on, until the answer is called; that node alone is asked for everything meanwhile. */
+  minority(node: TestNode): () => Promise<void>;
   /** Its messaging server stands still from now on, until the answer is called. */
   frozen(node: string): () => void;
-  /** Asks this node alone for a change of state, once. */
-  actAt(node: string): Promise<ActOutcome>;
+  /** What an extension was called for in this community. */
+  duties(duties: readonly Duty[]): void;
+  /** In which announcements are posted. */
+  readonly community: string;
   /** Revokes the person who is there for that; resolves when it was acknowledged. */
   revoke(): Promise<void>;
+  /** Writes down that it was done. */
+  pretendRevoked(): void;
   /** Messages confirmed so far. */
   readonly confirmed: number;
   /** The longest time between two confirmations so far, of any one writer. */
@@ -53,26 +50,25 @@ export interface LoadOptions {
   readonly settleMs?: number;
 }
 
-interface Notes {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K] };
+
+/** What is written down while it happens; the rest is asked for at the end. */
+interface Notes extends Mutable<Omit<History, "sent" | "readers" | "views" | "states" | "chains">> {
   readonly sent: Map<string, Sent>;
-  readonly heard: Heard[];
-  readonly acts: Act[];
-  readonly minorities: Minority[];
-  readonly frozen: Span[];
-  readonly revocations: Revocation[];
-  readonly served: Served[];
   /** Why subscriptions of readers ended by themselves. */
   readonly broken: string[];
 }
 
+const emptyNotes = (): Notes => ({
+  ...{ sent: new Map(), heard: [], acts: [], minorities: [], frozen: [], revocations: [], served: [], broken: [] },
+  ...{ wanted: [], confirmations: [], harms: [], drops: [], duties: [] },
+});
+
+const healthWords = z.object({ status: z.string().optional(), reason: z.string().optional() });
+
 /** A community pins two hundred at most. */
 const announcementsMax = 300;
 
-const textOf = ({ sender, n }: MessageRef, round: string): string => `${round} ${sender} ${n}`;
-function refOf(text: string | undefined, round: string): MessageRef | undefined {
-  const [word, sender, n] = (text ?? "").split(" ");
-  return word === round && sender !== undefined ? { sender, n: Number(n) } : undefined;
-}
 const until = async (isDone: () => boolean, deadlineMs: number): Promise<void> => {
   while (!isDone() && performance.now() < deadlineMs) await sleep(20);
 };
@@ -91,7 +87,8 @@ export async function startLoad(crowd: Crowd, options: LoadOptions = {}): Promis
 async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingClient[]): Promise<Load> {
   const { cluster } = crowd;
   const round = randomUUID().slice(0, 8);
-  const notes: Notes = { sent: new Map(), heard: [], acts: [], minorities: [], frozen: [], revocations: [], served: [], broken: [] };
+  const notes = emptyNotes();
+  const confirmed = (who: string, service: Service): void => void notes.confirmations.push({ who, service, atMs: performance.now() });
   const opened = (client: AlthingClient): AlthingClient => {
     clients.push(client);
     return client;
@@ -105,11 +102,19 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
   const writing = crowd.writers.flatMap(({ handle }) => rooms.get(handle) ?? []);
   for (const { handle } of crowd.readers) await listen(rooms.get(handle), handle, round, notes);
   const knocking = cluster.nodes.map((node) => ({ node: node.name, client: opened(clientOfNode(node, victim.identity)) }));
-  const held: HeldConnection[] = [];
-  for (const [index, { client }] of knocking.entries()) {
-    const node = cluster.nodes[index];
-    if (node !== undefined) held.push(await insist(`a connection to ${node.name}`, () => holdConnection(node, client)));
-  }
+  const hold = async (clientFor: (node: TestNode) => AlthingClient): Promise<ReadonlyMap<string, HeldConnection>> => {
+    const held = new Map<string, HeldConnection>();
+    for (const node of cluster.nodes) {
+      const client = clientFor(node);
+      held.set(node.name, await insist(`a connection to ${node.name}`, () => holdConnection(node, client)));
+    }
+    return held;
+  };
+  const unwelcome = await hold(
+    (node) => knocking.find((one) => one.node === node.name)?.client ?? opened(clientOfNode(node, victim.identity)),
+  );
+  // Somebody who may be there: whoever loses this connection was dropped, though nobody revoked anything.
+  const welcome = await hold((node) => opened(clientOfNode(node, crowd.admin)));
 
   let isOver = false;
   let acts = 0;
@@ -130,6 +135,7 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
           notes.sent.set(`${sender}#${n}`, { ...ref, isAcknowledged: true });
           longestPauseMs = Math.max(longestPauseMs, performance.now() - lastMs);
           lastMs = performance.now();
+          confirmed(sender, "sends");
         },
         () => undefined,
       );
@@ -161,7 +167,8 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
 
   async function change(): Promise<void> {
     for (let n = 0; !isOver; n += 1) {
-      await (n % 2 === 0 || n > announcementsMax ? addUser(admin) : announce());
+      const outcome = await (n % 2 === 0 || n > announcementsMax ? addUser(admin) : announce());
+      if (outcome === "acknowledged") confirmed("admin", "changes");
       await sleep(options.actEveryMs ?? 150);
     }
   }
@@ -180,28 +187,48 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
   for (const [index, room] of writing.entries()) track(write(room, crowd.writers[index]?.handle ?? ""));
   track(change());
   for (const one of knocking) track(knock(one));
-  for (const [index, one] of held.entries()) {
-    const node = cluster.nodes[index]?.name ?? "";
+  for (const [node, one] of unwelcome)
     void one.ask((beganMs) => notes.served.push({ who: victim.handle, node, what: "connection", beganMs }));
+  async function noteDrop(node: TestNode, held: HeldConnection): Promise<void> {
+    await held.ended;
+    if (isOver) return;
+    const atMs = performance.now();
+    // A fence, or a right that is gone: the node says the first, and admits the session again where it is not the second.
+    const health = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(2_000) }).then((answer) => answer.json(), String);
+    const { status, reason } = healthWords.catch({}).parse(health);
+    const again = (await held.connectAgain()) ? "admitted again" : "not admitted again";
+    notes.drops.push({ node: node.name, atMs, said: `${status ?? "no answer"} ${reason ?? ""}, ${again}` });
+  }
+  for (const node of cluster.nodes) {
+    const one = welcome.get(node.name);
+    if (one !== undefined) void noteDrop(node, one);
   }
 
   return {
+    async harm(nodes) {
+      const leaders = [...(await findLeaders(cluster.nodes))];
+      const names = nodes.map(({ name }) => name);
+      const led = leaders.flatMap(([stream, leader]) => (names.includes(leader) ? [stream] : []));
+      notes.harms.push({ atMs: performance.now(), nodes: names, led });
+    },
     minority(node) {
       const fromMs = performance.now();
-      return () => void notes.minorities.push({ node, fromMs, untilMs: performance.now() });
+      const held = welcome.get(node.name);
+      if (held === undefined) throw new TypeError(`no node ${node.name}`);
+      const write = (client: AlthingClient): Promise<ActOutcome> => addUser(client, node.name);
+      const client = opened(clientOfNode(node, crowd.admin));
+      const end = askAlone({ node, client, write, held, note: (wanted) => void notes.wanted.push(wanted) });
+      return async () => {
+        notes.minorities.push({ node: node.name, fromMs, untilMs: performance.now() });
+        await end();
+      };
     },
     frozen(node) {
       const fromMs = performance.now();
       return () => void notes.frozen.push({ node, fromMs, untilMs: performance.now() });
     },
-    async actAt(name) {
-      const client = clientOfNode(cluster.node(name), crowd.admin);
-      try {
-        return await addUser(client, name);
-      } finally {
-        await client.close();
-      }
-    },
+    duties: (duties) => void notes.duties.push(...duties),
+    community: founded.id,
     async revoke() {
       // One act, however often it is asked for: one that was done and not answered must not look refused.
       const idempotencyKey = randomUUID();
@@ -210,6 +237,7 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
       );
       notes.revocations.push({ who: victim.handle, acknowledgedMs: performance.now() });
     },
+    pretendRevoked: () => void notes.revocations.push({ who: victim.handle, acknowledgedMs: performance.now() }),
     get confirmed() {
       return [...notes.sent.values()].filter(({ isAcknowledged }) => isAcknowledged).length;
     },
@@ -235,7 +263,7 @@ async function startWith(crowd: Crowd, options: LoadOptions, clients: AlthingCli
     },
     async close() {
       isOver = true;
-      await Promise.all(held.map((one) => one.close().catch(() => undefined)));
+      await Promise.all([...unwelcome.values(), ...welcome.values()].map((one) => one.close().catch(() => undefined)));
       await Promise.all(clients.map((client) => client.close().catch(() => undefined)));
     },
   };
@@ -276,69 +304,9 @@ async function openRooms(
 async function listen(room: RoomHandle | undefined, reader: string, round: string, notes: Notes): Promise<void> {
   const subscription = await room?.subscribe((event) => {
     const ref = event.kind === "message" ? refOf(event.text, round) : undefined;
-    if (ref !== undefined) notes.heard.push({ reader, ...ref });
+    if (ref === undefined) return;
+    notes.heard.push({ reader, ...ref });
+    notes.confirmations.push({ who: reader, service: "hears", atMs: performance.now() });
   });
   subscription?.done.catch((error: unknown) => notes.broken.push(`${reader}: ${String(error)}`));
-}
-
-/** What each node says for itself, when all is over. */
-async function askNodes(
-  { cluster, admin, readers }: Crowd,
-  roomName: string,
-  community: string,
-  round: string,
-): Promise<Pick<History, "views" | "states" | "chains">> {
-  const views: NodeView[] = [];
-  const states: StateView[] = [];
-  const chains: ChainView[] = [];
-  const [reader] = readers;
-  for (const node of cluster.nodes) {
-    const asReader = clientOfNode(node, reader?.identity ?? admin);
-    const asAdmin = clientOfNode(node, admin);
-    try {
-      views.push({ node: node.name, messages: await insist(`history on ${node.name}`, () => wholeHistory(asReader, roomName, round)) });
-      states.push({ node: node.name, acts: await insist(`state on ${node.name}`, () => actsOf(asAdmin, community, round)) });
-      const verdict = await insist(`events on ${node.name}`, () => verifyChain(exportEvents(asAdmin, community)));
-      const fault = verdict.fault === undefined ? undefined : `event ${verdict.fault.index}: ${verdict.fault.fault}`;
-      chains.push({ node: node.name, events: verdict.events, head: verdict.head, fault });
-    } finally {
-      await Promise.all([asReader.close(), asAdmin.close()]);
-    }
-  }
-  return { views, states, chains };
-}
-
-async function wholeHistory(client: AlthingClient, name: string, round: string): Promise<MessageRef[]> {
-  const room = await client.rooms.open(name);
-  const found: MessageRef[] = [];
-  for (let after = 0; ;) {
-    const events = await room.history({ after, limit: 1_000 });
-    for (const event of events) {
-      const ref = event.kind === "message" ? refOf(event.text, round) : undefined;
-      if (ref !== undefined) found.push(ref);
-    }
-    const highest = Math.max(after, ...events.map((event) => ("seq" in event ? (event.seq ?? 0) : 0)));
-    if (highest === after) return found;
-    after = highest;
-  }
-}
-
-/** Of this round: handles of users, texts of announcements. */
-async function actsOf(client: AlthingClient, community: string, round: string): Promise<string[]> {
-  const found: string[] = [];
-  for (let after: SignPub | undefined; ;) {
-    const query = { limit: 100, ...(after === undefined ? {} : { after }) };
-    const page: RouteResponse<"users.list"> = await client.call("users.list", { query });
-    found.push(...page.users.map(({ handle }) => handle));
-    if (page.next === undefined) break;
-    after = page.next;
-  }
-  for (let before: string | undefined; ;) {
-    const query = { limit: 50, ...(before === undefined ? {} : { before }) };
-    const page: RouteResponse<"announcements.list"> = await client.call("announcements.list", { params: { community }, query });
-    found.push(...page.announcements.map(({ text }) => text));
-    if (page.next === undefined) break;
-    before = page.next;
-  }
-  return found.filter((id) => id.startsWith(`u-${round}-`) || id.startsWith(`a-${round}-`));
 }

@@ -9,13 +9,10 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts, repositoryRoot, tempDir } from "@althing/testkit";
+import { freePorts, instanceEnvironment, repositoryRoot, tempDir } from "@althing/testkit";
 
 const program = [join(repositoryRoot, "packages/cli/src/main.ts")] as const;
 const flags = ["--disable-warning=ExperimentalWarning"] as const;
-
-/** One identity does in a second what a person does in a day, and on a fast machine meets the limit; that has tests of its own. */
-const loose = { ALTHING_CHANGES_PER_PERSON_PER_SECOND: "100000" };
 
 export interface Ran {
   readonly code: number;
@@ -104,8 +101,7 @@ export async function openWorkplace(settings = ""): Promise<Workplace> {
   // A person types ./althing.
   writeFileSync(join(dir.path, "althing"), `#!/bin/sh\nexec "${process.execPath}" ${flags.join(" ")} "${program[0]}" "$@"\n`);
   chmodSync(join(dir.path, "althing"), 0o755);
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ALTHING_") || name === "ALTHING_NATS_SERVER");
-  const env: NodeJS.ProcessEnv = { ...Object.fromEntries(inherited), ...loose, HOME: join(dir.path, "home"), NODE_OPTIONS: "" };
+  const env: NodeJS.ProcessEnv = instanceEnvironment({ HOME: join(dir.path, "home"), NODE_OPTIONS: "" });
   mkdirSync(join(dir.path, "home"));
   const children = new Set<ChildProcess>();
 

@@ -201,7 +201,29 @@ const guides: readonly Guide[] = [
         await ok(shell, "./althing community request hive --as carol.id");
       },
     },
-    others: { toml: "external-nats.test.ts", conf: "external-nats.test.ts", ini: "external-nats.test.ts" },
+    others: {
+      toml: "external-nats.test.ts",
+      conf: "external-nats.test.ts",
+      ini: "external-nats.test.ts",
+      console: "at-rest-cluster.test.ts",
+    },
+  },
+  {
+    file: "runbooks.md",
+    prepare: async (shell) => {
+      await people(shell);
+      await ok(shell, "./althing community create garden --as alice.id && ./althing ext key new publisher.key && ./althing ext new hello");
+      await writeHello(shell, "1.0.0");
+      await ok(shell, "./althing ext pack --project hello --key publisher.key -o org.example.hello-1.0.0.althing");
+      await ok(shell, "./althing trust add publisher.key.pub --as alice.id");
+      await ok(shell, "./althing package install org.example.hello-1.0.0.althing --community garden --as alice.id --yes");
+    },
+    words: { PUBLISHER: ["./althing trust list", /\b(ed25519:\w+)/] },
+    before: {
+      "./althing trust list": async (_, __, place) => void (await place.up()),
+      "./althing events verify --community": async (shell) =>
+        expect(await ok(shell, "./althing package show org.example.hello --community garden --as alice.id")).toMatch(/trust|sign/i),
+    },
   },
 ];
 

@@ -39,5 +39,5 @@ export type { ChangeOptions } from "./rooms/change-room.ts";
 export type { Input, Output } from "./route-input.ts";
 export { fewestReplicas } from "./stream-replicas.ts";
 export type { Sessions } from "./sessions.ts";
-export { loadStream, savedStreamSchema, saveStream, type SavedStream, type StreamCopy } from "./stream-copy.ts";
+export { loadStream, removeStream, savedStreamSchema, saveStream, type SavedStream, type StreamCopy } from "./stream-copy.ts";
 export type { Users } from "./users.ts";

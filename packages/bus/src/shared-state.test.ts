@@ -50,6 +50,20 @@ describe("two nodes of one instance", () => {
     await same(world);
   });
 
+  it("a node whose clock the others contradict ends nobody's session for its age", async () => {
+    let isClockSure = false;
+    const world = await start({ isClockSure: () => isClockSure });
+    const { a } = world;
+    const held = await world.session(await world.person("bob"), a);
+    const admitted = await a.accessList();
+    a.clock.advance(24 * 3_600_000);
+    await a.bus.sweep();
+    expect(await a.accessList()).toBe(admitted);
+    isClockSure = true;
+    await a.bus.sweep();
+    await within(promptMs, held.nats.closed());
+  });
+
   it("a room founded on one is used on the other at once; a kick on one is in force on the other", async () => {
     const world = await start();
     const { a, b } = world;

@@ -117,6 +117,16 @@ async function* cut(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array
   }
 }
 
+const deletedSchema = z.object({ success: z.boolean() });
+
+/** Removes a stream with all that is in it; one that is not there is removed. @throws {nats.unavailable} */
+export async function removeStream(nats: NatsConnection, stream: string): Promise<void> {
+  const answer = await ask(nats, `$JS.API.STREAM.DELETE.${stream}`, {});
+  const refused = errorSchema.safeParse(answer);
+  if (refused.success && refused.data.error.err_code === streamMissing) return;
+  parsed(deletedSchema, answer);
+}
+
 /**
  * Makes the stream anew from a copy; one of that name must not be there.
  * @throws {nats.unavailable} the server refuses the bytes, or there is such a stream

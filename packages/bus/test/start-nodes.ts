@@ -43,6 +43,8 @@ const seedOf = (text: string) => new Uint8Array(createHash("sha256").update(text
 export interface StartNodesOptions {
   /** Stands between a node's bus and the store. */
   readonly wrap?: (store: Store, node: string) => Store;
+  /** Default: every node's is. */
+  readonly isClockSure?: (node: string) => boolean;
 }
 
 export async function startNodes(options: StartNodesOptions = {}): Promise<Nodes> {
@@ -85,6 +87,7 @@ export async function startNodes(options: StartNodesOptions = {}): Promise<Nodes
       },
       current: async () => ({ current: 1, of: 1 }),
       onProgress: () => undefined,
+      isClockSure: () => options.isClockSure?.(name) ?? true,
     };
     peersOf[index] = peers;
     const aclFile = join(dir, "acl.conf");

@@ -23,6 +23,7 @@ import { addIdentity } from "./commands/identity.ts";
 import { addInstance } from "./commands/instance.ts";
 import { addMember } from "./commands/member.ts";
 import { addMembership } from "./commands/membership.ts";
+import { addMigrateToKv } from "./commands/migrate-to-kv.ts";
 import { addModeration } from "./commands/moderation.ts";
 import { addModule } from "./commands/module.ts";
 import { addPackage } from "./commands/package.ts";
@@ -79,7 +80,7 @@ export function buildProgram(host: CliHost = nullHost): Command {
     .addHelpText("after", "\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 unreachable, 130 interrupted.\n");
   addCommonOptions(program);
   for (const add of [addUp, addStop, addStatus, addDoctor, addConfig, addRunner, addSmoke, addCheck]) add(host, program);
-  for (const add of [addBackup, addRestore, addUpgrade, addRollback, addAtRest, addCluster]) add(host, program);
+  for (const add of [addBackup, addRestore, addUpgrade, addRollback, addMigrateToKv, addAtRest, addCluster]) add(host, program);
   for (const add of [addMembership, addIdentity, addUser, addRoom, addChat, addWorker, addBlob]) add(host, program);
   for (const add of [
     addCommunity,

@@ -7,6 +7,7 @@
 import { AppError, isAppError, limits, noticeSchema, subjects, type Notice, type Session } from "@althing/contract";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { SeededApi } from "./api.ts";
+import { endFlushes } from "./ending-flush.ts";
 import { pause, unref } from "./pause.ts";
 import type { Platform, SessionKey } from "./platform-types.ts";
 import { checkNatsUrl } from "./target.ts";
@@ -87,6 +88,7 @@ export function createBusLink(deps: BusLinkDeps): BusLink {
       throw error;
     });
     lostNats = undefined;
+    endFlushes(connection);
     const fresh: Link = { connection, session, node: nodeOf(connection, session), url: hub };
     connection.subscribe(subjects.notice(session.inbox), {
       callback: (error, message) => {

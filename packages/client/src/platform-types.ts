@@ -13,7 +13,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** An answer with more bytes than this is refused. */
   readonly maxBytes: number;
-  /** How long the server may take to begin its answer; absent: 30 s. Not in browsers. */
+  /** How long the server may take to begin its answer; absent: 30 s. In browsers it only lengthens the wait of `platform-web.ts`. */
   readonly headersTimeoutMs?: number;
   /** On a connection of its own: what asks whether a node lives must not wait behind what the node does not answer. */
   readonly isApart?: boolean;

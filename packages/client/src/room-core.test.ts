@@ -101,6 +101,14 @@ describe("a room that the server calls plain", () => {
   });
 });
 
+it("what a room without epochs appends is folded now and then: a bot's memory of it does not grow with the messages", async () => {
+  const { deps } = bobs();
+  const core = await openRoomCore(deps, plain({ createdBy: bob.endpoint }));
+  for (let seq = 1; seq <= limits.epochMaxMessages; seq += 1) void core.append({ c: seq });
+  await expect.poll(() => deps.state.entries(`room/${id}`)).toEqual([]);
+  expect(await deps.state.load(`room/${id}`)).toMatchObject({ cursor: limits.epochMaxMessages });
+});
+
 describe("a list without end", () => {
   const bad = expect.objectContaining({ code: "client.bad_answer" });
   const ulid = (n: number) => String(n).padStart(26, "0") as RoomId;

@@ -64,6 +64,8 @@ export interface RoomCore {
 
 /** How far ahead a record's time may be: more than clocks of members differ whose signed requests one hub takes. */
 const epochAheadMaxMs = 5 * 60 * 1_000;
+/** An epoch's end folds them; where there are no epochs, or one is long, so many do. */
+const foldAfterEntries = limits.epochMaxMessages;
 /** What a person has to look at before anything more is sent. */
 const stopping = /^(?:epoch\.(?:forged|forked|rolled_back)|pin\.)/;
 
@@ -80,8 +82,10 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
   let refreshing: Promise<Room> | undefined;
 
   const countKnown = (epoch: number) => Object.values(memory.streams).reduce((sum, one) => sum + (one.epoch === epoch ? one.next : 0), 0);
-  const save = () =>
-    deps.state.update(name, (stored, entries) => {
+  let appended = 0;
+  const save = () => {
+    appended = 0;
+    return deps.state.update(name, (stored, entries) => {
       const merged = mergeRoomMemory(
         first.id,
         memory,
@@ -90,6 +94,7 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
       Object.assign(memory, merged);
       return merged;
     });
+  };
 
   const book = createEpochBook({
     api: deps.api,
@@ -217,7 +222,13 @@ export async function openRoomCore(deps: RoomCoreDeps, first: Room): Promise<Roo
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    append: (entry) => deps.state.append(name, entry),
+    append(entry) {
+      const isNoted = deps.state.append(name, entry);
+      appended += 1;
+      // A failure costs nothing: the entries stay, and the next fold takes them in.
+      if (appended >= foldAfterEntries) void save().catch(() => undefined);
+      return isNoted;
+    },
     save,
     stop,
     dropped(error) {

@@ -32,6 +32,20 @@ describe("state in files", () => {
     await second.close();
   });
 
+  it("keeps what is appended while a merge is written", async () => {
+    const state = await openFileState(directory);
+    await state.append(name, { n: 1 });
+    await state.update(name, (_stored, entries) => {
+      void state.append(name, { n: 2 });
+      return entries.length;
+    });
+    expect(await state.load(name)).toBe(1);
+    expect(await state.entries(name)).toContainEqual({ n: 2 });
+    await state.update(name, (_stored, entries) => entries.length);
+    expect(await state.entries(name)).toEqual([]);
+    await state.close();
+  });
+
   it("keeps everything from other users of the machine", async () => {
     const state = await openFileState(directory);
     await state.save("pins", {});

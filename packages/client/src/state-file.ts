@@ -6,8 +6,8 @@
  * with one identity. Values grow monotonically, so an entry that another process's merge overtook does no harm.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { closeSync, openSync, statSync, truncateSync, writeSync } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@althing/contract";
 import type { ClientState } from "./state.ts";
@@ -32,11 +32,17 @@ export async function openFileState(directory: string): Promise<ClientState> {
     return result;
   };
   const update: ClientState["update"] = (name, change) =>
-    serial(() => folder.locked(async () => folder.replace(name, change(await folder.read(name), await folder.entries(name)))));
+    serial(() =>
+      folder.locked(async () => {
+        const stored = await folder.read(name);
+        const log = await folder.readLog(name);
+        await folder.replace(name, change(stored, log.entries), log.bytes);
+      }),
+    );
   return {
     load: (name) => folder.read(name),
     save: (name, value) => update(name, () => value),
-    entries: (name) => folder.entries(name),
+    entries: async (name) => (await folder.readLog(name)).entries,
     append: (name, entry) => folder.append(name, entry),
     update,
     async close() {
@@ -63,12 +69,14 @@ function createFolder(directory: string) {
         throw new AppError("state.corrupt", { path: file, detail: "it is not JSON" }, { cause });
       }
     },
-    async entries(name: string): Promise<unknown[]> {
+    /** @returns its entries, and how many bytes it had */
+    async readLog(name: string): Promise<{ readonly entries: unknown[]; readonly bytes: number }> {
       const file = path(name, ".log");
-      const lines = ((await readIfThere(file)) ?? "").split("\n");
+      const text = (await readIfThere(file)) ?? "";
+      const lines = text.split("\n");
       // Whatever follows the last newline was torn by the end of its writer, before the message it belongs to was acknowledged.
       lines.pop();
-      return lines.flatMap((line) => parseLine(line, file));
+      return { entries: lines.flatMap((line) => parseLine(line, file)), bytes: Buffer.byteLength(text) };
     },
     append(name: string, entry: unknown): void {
       let descriptor = logs.get(name);
@@ -78,7 +86,8 @@ function createFolder(directory: string) {
       }
       writeSync(descriptor, `${JSON.stringify(entry)}\n`);
     },
-    async replace(name: string, value: unknown): Promise<void> {
+    /** @param logBytes how long the log was whose entries are in the value */
+    async replace(name: string, value: unknown, logBytes: number): Promise<void> {
       const file = path(name, ".json");
       const draft = `${file}.${randomUUID()}.tmp`;
       const handle = await open(draft, "wx", 0o600);
@@ -89,7 +98,7 @@ function createFolder(directory: string) {
         await handle.close();
       }
       await rename(draft, file);
-      await truncate(path(name, ".log"), 0).catch(ignoreAbsent);
+      emptyLog(path(name, ".log"), logBytes);
     },
     async locked<T>(task: () => Promise<T>): Promise<T> {
       const release = await takeLock(join(directory, "lock"));
@@ -104,6 +113,16 @@ function createFolder(directory: string) {
       logs.clear();
     },
   };
+}
+
+/** Only what the value holds goes: entries that came meanwhile stay, and those before them are taken in once more, which changes nothing. */
+function emptyLog(file: string, bytes: number): void {
+  try {
+    // Without a pause between the two, in which this process could append.
+    if (statSync(file).size === bytes) truncateSync(file, 0);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
 }
 
 /** A blank line is what a merge leaves when it empties the log under another process's append. */
@@ -198,8 +217,4 @@ function isCode(error: unknown, code: string): boolean {
 
 function isAbsent(error: unknown): boolean {
   return isCode(error, "ENOENT");
-}
-
-function ignoreAbsent(error: unknown): void {
-  if (!isAbsent(error)) throw error;
 }

@@ -24,9 +24,12 @@ export type BackupReport = z.infer<typeof backupReportSchema>;
 export const restoredDataSchema = z.object({
   backup: backupReportSchema,
   data: z.string(),
+  /** What keeps its records. */
+  store: z.enum(["sqlite", "kv"]),
   configFile: z.string().optional(),
   replaced: z.string().optional(),
 });
+export const restoredIntoClusterSchema = z.object({ backup: backupReportSchema, records: count });
 export const upgradedDataSchema = z.object({ from: count, to: count });
 export const rollbackSourceSchema = z.object({ file: z.string() });
 export const dataFindingsSchema = z.object({
@@ -34,6 +37,16 @@ export const dataFindingsSchema = z.object({
     z.object({ name: z.string(), grade: z.enum(["good", "note", "warn", "bad"]), observed: z.string(), meaning: z.string() }),
   ),
 });
+
+/** `althing migrate-to-kv`: what the hub program answers. */
+export const movedToKvSchema = z.object({
+  data: z.string(),
+  /** The folder as it was. */
+  before: z.string(),
+  /** Absent: it was moved before, and only the look and the end were missing. */
+  written: z.object({ records: count, objects: count, messages: count, claims: count }).optional(),
+});
+export const moveEndedSchema = z.object({ data: z.string(), removed: z.boolean().optional() });
 
 /** `althing at-rest …`: what the hub program answers (docs/architecture/at-rest.md). */
 export const atRestStatusSchema = z.object({
@@ -50,4 +63,9 @@ export const atRestChangedSchema = z.object({
   store: z.enum(["sqlite", "kv"]),
   before: z.string(),
 });
-export const atRestEndedSchema = z.object({ data: z.string(), removed: z.boolean().optional() });
+export const atRestEndedSchema = z.object({
+  data: z.string(),
+  removed: z.boolean().optional(),
+  /** Of a node of a cluster: what was compared with the other nodes. */
+  compared: z.object({ streams: count, messages: count }).optional(),
+});

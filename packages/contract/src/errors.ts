@@ -159,6 +159,8 @@ export const errorCatalogue = {
   "encryption.already": { status: 0, kind: "user", retry: false, text: "{path} is encrypted with this key already.", fix: "Nothing is to be done; `althing at-rest rotate` changes the key." },
   "encryption.failed": { status: 0, kind: "system", retry: true, text: "{path} could not be encrypted: {detail}.", fix: "The data is as it was before; mend the cause and try again." },
   "encryption.unfinished": { status: 0, kind: "system", retry: false, text: "A change of {path} was cut off between two renames; all of it is in {incoming}.", fix: "`althing at-rest status` puts it into place." },
+  "encryption.node_needed": { status: 0, kind: "user", retry: true, text: "{path} cannot be emptied now: {detail}.", fix: "Wait until `althing cluster status` shows every other node ready, then run it again; nothing was changed." },
+  "encryption.not_caught_up": { status: 0, kind: "system", retry: true, text: "The node in {path} has its key, and not everything yet: {detail}.", fix: "Run the same command again; the folder of before stays beside it until the node has everything." },
 
   // --- backup, restore, upgrade: docs/architecture/backup.md ---
   "backup.not_found": { status: 0, kind: "user", retry: false, text: "There is no backup {path}.", fix: "Check the path." },
@@ -170,9 +172,14 @@ export const errorCatalogue = {
   "backup.incomplete": { status: 0, kind: "system", retry: false, text: "The instance itself lacks {part}: {detail}.", fix: "Heal it from an older backup; or `--accept-missing` makes a backup that names what it lacks." },
   "backup.busy": { status: 0, kind: "system", retry: true, text: "Rooms or objects were deleted in each of {tries} tries.", fix: "Try again in a quieter moment, or stop the instance first." },
   "backup.write_failed": { status: 0, kind: "system", retry: true, text: "{path} cannot be written: {detail}.", fix: "Make room, or name a place that can be written; nothing half-done was left." },
+  "backup.node_stopped": { status: 0, kind: "user", retry: false, text: "{path} is a node of a cluster and stands still.", fix: "Start it, or make the backup on a node that runs: one node alone may lack what the others have." },
   "restore.not_empty": { status: 0, kind: "user", retry: false, text: "{path} is not empty; a restore overwrites nothing.", fix: "Restore to a new folder, or move this one away." },
+  "restore.foreign": { status: 0, kind: "user", retry: false, text: "{path} is a backup of another instance than the one whose keys this cluster has.", fix: "Make the cluster's files with `althing cluster init NODES --instance-of {path}`, and start its nodes with empty folders." },
+  "restore.no_cluster": { status: 0, kind: "user", retry: false, text: "{path} is no running node of a cluster.", fix: "Start all nodes, and run this on one of them; without a cluster leave `--into-cluster` out." },
   "upgrade.needed": { status: 0, kind: "user", retry: false, text: "The data in {path} has schema version {observed}, this program needs {expected}.", fix: "`althing upgrade` makes a backup and brings it forward." },
   "upgrade.failed": { status: 0, kind: "system", retry: false, text: "The upgrade failed ({detail}); the data is as it was before.", fix: "Go on with the version before, and report this; the backup {backup} is kept." },
+  "migrate.refused": { status: 0, kind: "user", retry: false, text: "The records of {path} cannot be moved to JetStream: {detail}.", fix: "Nothing was changed; docs/architecture/backup.md says what can be moved." },
+  "migrate.failed": { status: 0, kind: "system", retry: true, text: "The records of {path} were not moved to JetStream: {detail}.", fix: "The data is as it was before; mend the cause and try again." },
   "rollback.no_backup": { status: 0, kind: "user", retry: false, text: "There is no backup of an upgrade in {path}.", fix: "`althing restore FILE --data NEW` restores any other backup." },
 
   // --- nats, supervisor, configuration ---

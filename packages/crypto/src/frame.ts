@@ -253,9 +253,7 @@ export function contentKeyOf(epochKey: EpochKey, place: Pick<ParsedFrame, "sende
 /** The counter as 96-bit nonce, big-endian. */
 export function nonceOf(counter: number): Bytes {
   const nonce = new Uint8Array(12);
-  const view = new DataView(nonce.buffer);
-  view.setUint32(4, Math.floor(counter / 2 ** 32));
-  view.setUint32(8, counter % 2 ** 32);
+  for (let at = 11, rest = counter; rest > 0; at -= 1, rest = Math.floor(rest / 256)) nonce[at] = rest % 256;
   return nonce;
 }
 

@@ -11,8 +11,10 @@ function world() {
   const boots: Record<Name, string> = { n1: "b1", n2: "b2", n3: "b3" };
   const make = (self: Name): ClusterFence => createClusterFence({ self, nodes: names, majority: 2, boot: boots[self] });
   const hubs: Record<Name, ClusterFence> = { n1: make("n1"), n2: make("n2"), n3: make("n3") };
-  const beatOf = (node: Name) => hubs[node].beat(nowMs, { revision: revisions[node], inForce: revisions[node] });
-  const look = (node: Name) => hubs[node].look(nowMs, revisions[node]);
+  const aheadMs: Record<Name, number> = { n1: 0, n2: 0, n3: 0 };
+  const clockMs = (node: Name) => 1_700_000_000_000 + nowMs + aheadMs[node];
+  const beatOf = (node: Name) => hubs[node].beat(nowMs, { revision: revisions[node], inForce: revisions[node], clockMs: clockMs(node) });
+  const look = (node: Name) => hubs[node].look(nowMs, revisions[node], clockMs(node));
   /** All that are up say one beat each, and those of them that `reaches` read it. */
   function round(up: readonly Name[] = names, reaches: (from: Name, to: Name) => boolean = () => true) {
     const beats = up.map((node) => [node, beatOf(node)] as const);
@@ -26,7 +28,7 @@ function world() {
     }
   }
   return {
-    ...{ hubs, revisions, boots, beatOf, look, round, run },
+    ...{ hubs, revisions, boots, aheadMs, beatOf, look, round, run },
     restart(node: Name) {
       boots[node] += "'";
       hubs[node] = make(node);
@@ -196,23 +198,71 @@ describe("a hub in a cluster", () => {
   });
 });
 
+describe("clocks", () => {
+  const day = 24 * 3_600_000;
+
+  it("a node whose clock most others contradict fences itself at its next look, says by how much, and opens when it is set right", () => {
+    const w = world();
+    w.run(1_000);
+    for (const [aheadMs, words] of [
+      [day, "this node's clock is about 86000 s ahead of the others'"],
+      [-3_600_000, "this node's clock is about 3600 s behind the others'"],
+    ] as const) {
+      w.aheadMs.n1 = aheadMs;
+      expect(w.look("n1")).toMatchObject({ isOpen: false, hasQuorum: true, heard: 3, isClockSure: false, reason: words });
+      w.run(1_000);
+      for (const node of ["n2", "n3"] as const) expect(w.look(node)).toMatchObject({ isOpen: true, isClockSure: true });
+      w.aheadMs.n1 = 0;
+      w.run(500);
+      for (const node of names) expect(w.look(node)).toMatchObject({ isOpen: true, reason: "", isClockSure: true });
+    }
+  });
+
+  it("of two that contradict each other both serve and neither is sure", () => {
+    const w = world();
+    w.run(1_000);
+    w.run(2_000, ["n1", "n2"]);
+    w.aheadMs.n1 = day;
+    w.run(500, ["n1", "n2"]);
+    for (const node of ["n1", "n2"] as const) expect(w.look(node)).toMatchObject({ isOpen: true, isClockSure: false });
+  });
+
+  it("a few seconds, and a beat that was long on its way, are no contradiction", () => {
+    const w = world();
+    w.aheadMs.n1 = 3_000;
+    w.run(1_000);
+    const late = w.beatOf("n2");
+    w.wait(fenceTimes.proofMs - 1);
+    w.hubs.n1.heard(late, w.now());
+    expect(w.look("n1")).toMatchObject({ isOpen: true, isClockSure: true });
+  });
+
+  it("where all contradict each other nobody serves", () => {
+    const w = world();
+    w.aheadMs.n1 = day;
+    w.aheadMs.n2 = -day;
+    w.run(1_000);
+    for (const node of names) expect(w.look(node)).toMatchObject({ isOpen: false, isClockSure: false });
+  });
+});
+
 it("five nodes need three", () => {
   const nodes = ["a", "b", "c", "d", "e"];
   const hubs = nodes.map((self) => createClusterFence({ self, nodes, majority: 3, boot: self }));
   const say = (nowMs: number, up: number) => {
     const speaking = hubs.slice(0, up);
-    const beats = speaking.map((hub) => hub.beat(nowMs, { revision: 1, inForce: 1 }));
+    const beats = speaking.map((hub) => hub.beat(nowMs, { revision: 1, inForce: 1, clockMs: nowMs }));
     for (const beat of beats) for (const hub of speaking) hub.heard(beat, nowMs);
   };
   for (let nowMs = 0; nowMs < 1_000; nowMs += 250) say(nowMs, 5);
   for (let nowMs = 1_000; nowMs < 4_000; nowMs += 250) say(nowMs, 3);
-  expect(hubs[0]?.look(4_000, 1)).toMatchObject({ isOpen: true, heard: 3, missing: ["d", "e"] });
+  expect(hubs[0]?.look(4_000, 1, 4_000)).toMatchObject({ isOpen: true, heard: 3, missing: ["d", "e"] });
   for (let nowMs = 4_000; nowMs < 6_000; nowMs += 250) say(nowMs, 2);
-  expect(hubs[0]?.look(6_000, 1)).toMatchObject({ isOpen: false, heard: 2 });
+  expect(hubs[0]?.look(6_000, 1, 6_000)).toMatchObject({ isOpen: false, heard: 2 });
 });
 
 it("a beat that does not fit its form is none", () => {
-  const good = { node: "n1", boot: "b", sequence: 1, revision: 1, inForce: 1, answers: {} };
+  const good = { node: "n1", boot: "b", sequence: 1, revision: 1, inForce: 1, clockMs: 1, answers: {} };
   expect(clusterBeatSchema.safeParse(good).success).toBe(true);
   for (const bad of [
     { ...good, revision: -1 },

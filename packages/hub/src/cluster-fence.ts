@@ -2,8 +2,8 @@
  * May this node serve? What the hubs of a cluster tell each other, and what follows from it; no clock, no network.
  *
  * Invariant: a node serves only while it hears a majority of hubs, itself included, and knows of everything the others know of, each with a delay of
- * at most `fenceTimes`. A beat counts when it answers a beat of ours that was sent a moment ago: what lay in a buffer while somebody stood still
- * proves nothing, and says so by the number it answers. Times are this process's own, never compared with another's.
+ * at most `fenceTimes`. A clock that most others contradict fences too: by it this node would end what is not over, for all. A beat counts when it answers a beat of ours that was sent a moment ago: what lay in a buffer while somebody stood still
+ * proves nothing, and says so by the number it answers. Times are this process's own; of others only the clock's time of day is looked at.
  * See docs/architecture/cluster.md, "The fence".
  */
 import { z } from "zod";
@@ -16,6 +16,8 @@ export const fenceTimes = {
   proofMs: 1_500,
   /** How long others may know more than this node. */
   behindMs: 1_500,
+  /** How far two nodes' clocks may be apart, with what a beat takes on its way. */
+  clockMs: 5_000,
 } as const;
 
 const whole = z.int().nonnegative();
@@ -29,6 +31,8 @@ export const clusterBeatSchema = markSchema.extend({
   revision: whole,
   /** Up to here its messaging server acts on it. */
   inForce: whole,
+  /** What its clock says, milliseconds since 1970. */
+  clockMs: whole,
   /** The last beat of each other hub that it has read. */
   answers: z.record(nameSchema, markSchema),
 });
@@ -42,6 +46,8 @@ export interface ClusterView {
   /** Hubs heard, this one included. */
   readonly heard: number;
   readonly hasQuorum: boolean;
+  /** Do most hubs heard agree with this one's clock? Where not, nothing is to be ended for its age. */
+  readonly isClockSure: boolean;
   /** Names of those not heard. */
   readonly missing: readonly string[];
 }
@@ -53,11 +59,15 @@ export interface PeerView {
   readonly inForce: number;
 }
 
+/** What a beat says of its sender beside its name. */
+export type OwnState = Pick<ClusterBeat, "revision" | "inForce" | "clockMs">;
+
 export interface ClusterFence {
   /** The next beat of this node. */
-  beat(nowMs: number, own: { readonly revision: number; readonly inForce: number }): ClusterBeat;
+  beat(nowMs: number, own: OwnState): ClusterBeat;
   heard(beat: ClusterBeat, nowMs: number): void;
-  look(nowMs: number, revision: number): ClusterView;
+  /** @param clockMs what this node's clock says now */
+  look(nowMs: number, revision: number, clockMs: number): ClusterView;
   /** The other nodes. */
   peers(nowMs: number): readonly PeerView[];
   /** For how long another node was not heard, `Infinity` when it never was; `undefined` for who is no other node. */
@@ -80,13 +90,17 @@ interface Peer {
   read: { readonly boot: string; readonly sequence: number } | undefined;
   /** When a beat last counted. */
   heardMs: number;
+  /** What its clock said then. */
+  clockMs: number;
   revision: number;
   inForce: number;
 }
 
 export function createClusterFence({ self, nodes, majority, boot }: ClusterFenceOptions): ClusterFence {
   const peers = new Map<string, Peer>(
-    nodes.filter((node) => node !== self).map((node) => [node, { read: undefined, heardMs: -Infinity, revision: 0, inForce: 0 }]),
+    nodes
+      .filter((node) => node !== self)
+      .map((node) => [node, { read: undefined, heardMs: -Infinity, clockMs: 0, revision: 0, inForce: 0 }]),
   );
   /** When our beats went out, by number; as many as can still be answered in time. */
   const sent = new Map<number, number>();
@@ -100,6 +114,12 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
   function lookBehind(nowMs: number, revision: number): void {
     if (behind !== undefined && revision < behind.revision) return;
     behind = revision < highest ? { revision: highest, sinceMs: nowMs } : undefined;
+  }
+
+  /** By how much this node's clock is ahead of each one that was heard, where it is too much. */
+  function clocksApart(nowMs: number, clockMs: number): number[] {
+    const heard = [...peers.values()].filter((peer) => isHeard(peer, nowMs));
+    return heard.map((peer) => clockMs - (peer.clockMs + nowMs - peer.heardMs)).filter((aheadMs) => Math.abs(aheadMs) > fenceTimes.clockMs);
   }
 
   return {
@@ -125,22 +145,28 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
       const sentMs = answered?.boot === boot ? sent.get(answered.sequence) : undefined;
       if (sentMs === undefined || nowMs - sentMs > fenceTimes.proofMs) return;
       peer.heardMs = nowMs;
+      peer.clockMs = beat.clockMs;
       peer.revision = beat.revision;
       peer.inForce = beat.inForce;
       highest = Math.max(highest, beat.revision);
     },
 
-    look(nowMs, revision) {
+    look(nowMs, revision, clockMs) {
       lookBehind(nowMs, revision);
       const missing = [...peers].filter(([, peer]) => !isHeard(peer, nowMs)).map(([node]) => node);
       const heard = nodes.length - missing.length;
       const hasQuorum = heard >= majority;
       const isBehind = behind !== undefined && nowMs - behind.sinceMs > fenceTimes.behindMs;
+      const apart = clocksApart(nowMs, clockMs);
+      // Of two that contradict each other nobody can say who is right: both serve, and neither ends anything.
+      const isClockWrong = apart.length * 2 > heard;
+      const isClockSure = apart.length * 2 < heard;
       let reason = "";
       if (!hasQuorum)
         reason = `${heard} of ${nodes.length} nodes heard, ${majority} are needed; ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} silent`;
       else if (isBehind) reason = `this node is behind the others: at ${revision}, they are at ${highest}`;
-      return { isOpen: hasQuorum && !isBehind, reason, size: nodes.length, heard, hasQuorum, missing };
+      else if (isClockWrong) reason = `this node's clock is ${clockText(apart)} the others'`;
+      return { isOpen: reason === "", reason, size: nodes.length, heard, hasQuorum, isClockSure, missing };
     },
 
     peers: (nowMs) =>
@@ -151,4 +177,10 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
     },
     highest: () => highest,
   };
+}
+
+/** Of the smallest difference, in two figures: the same words from look to look. */
+function clockText(apart: readonly number[]): string {
+  const [least = 0] = apart.toSorted((a, b) => Math.abs(a) - Math.abs(b));
+  return `about ${Number((Math.abs(least) / 1_000).toPrecision(2))} s ${least > 0 ? "ahead of" : "behind"}`;
 }

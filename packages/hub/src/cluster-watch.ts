@@ -43,11 +43,13 @@ export interface ClusterWatchOptions {
   readonly account: BusConnection["account"];
   /** Milliseconds from any start; never set back. */
   readonly monotonicMs: () => number;
+  /** The clock, milliseconds since 1970. */
+  readonly nowMs: () => number;
 }
 
 const nothing: ClusterSources = { position: () => 0, inForce: () => 0, heardOf: () => undefined };
 
-export function openClusterWatch({ cluster, account, monotonicMs }: ClusterWatchOptions): ClusterWatch {
+export function openClusterWatch({ cluster, account, monotonicMs, nowMs }: ClusterWatchOptions): ClusterWatch {
   const fence = createClusterFence({
     self: cluster.self.name,
     nodes: cluster.nodes.map(({ name }) => name),
@@ -56,7 +58,7 @@ export function openClusterWatch({ cluster, account, monotonicMs }: ClusterWatch
   });
   let sources = nothing;
   let listener: (view: ClusterView) => void = () => undefined;
-  let last = fence.look(monotonicMs(), 0);
+  let last = fence.look(monotonicMs(), 0, nowMs());
   let beatMs = -Infinity;
   let soon: NodeJS.Timeout | undefined;
   let closed = false;
@@ -67,7 +69,7 @@ export function openClusterWatch({ cluster, account, monotonicMs }: ClusterWatch
     soon = undefined;
     if (closed || account.isClosed()) return;
     beatMs = monotonicMs();
-    const own = fence.beat(beatMs, { revision: sources.position(), inForce: sources.inForce() });
+    const own = fence.beat(beatMs, { revision: sources.position(), inForce: sources.inForce(), clockMs: nowMs() });
     account.publish(subjects.hubBeat, JSON.stringify(own));
   }
 
@@ -78,7 +80,7 @@ export function openClusterWatch({ cluster, account, monotonicMs }: ClusterWatch
   }
 
   function look(): void {
-    const view = fence.look(monotonicMs(), sources.position());
+    const view = fence.look(monotonicMs(), sources.position(), nowMs());
     if (fence.highest() > sources.position()) sources.heardOf(fence.highest());
     const isNew = view.isOpen !== last.isOpen || view.reason !== last.reason;
     last = view;
@@ -130,6 +132,10 @@ export function openClusterWatch({ cluster, account, monotonicMs }: ClusterWatch
         if (!isDone) throw new AppError("nats.unavailable", { detail: "another node does not have it in force yet" });
       },
       onProgress: beatSoon,
+      isClockSure() {
+        look();
+        return last.isClockSure;
+      },
     },
     isGone(node) {
       const nowMs = monotonicMs();

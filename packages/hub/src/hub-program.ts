@@ -93,6 +93,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   let closings = 0;
   let beat: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
+  let isReopenDue = false;
   let ticker: Ticker | undefined;
   const stopped = new AbortController();
   let log = options.log ?? createLog({ level: "info", node: "starting" });
@@ -151,6 +152,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
         onCluster: (watch) => prepared?.hub.health.setCluster(() => clusterPosture(watch)),
         onWaiting: gate.wait,
         stopping: stopped.signal,
+        onHeld: (reason) => void fail(reason),
       });
       watchConnection(opened.connection);
       watchCluster(opened);
@@ -211,7 +213,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     connection.onStatus((status) => {
       log.info({ connection: status.connection, state: status.state }, "nats connection");
       if (stopping !== undefined) return;
-      if (connection.connected()) void enqueue(() => reopen("the messaging server was away"));
+      if (connection.connected()) reopenSoon("the messaging server was away");
       else shut("the messaging server is away");
     });
   }
@@ -228,7 +230,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
       if (isOpen === wasOpen) return;
       wasOpen = isOpen;
       log.warn({ reason }, isOpen ? "the other nodes are heard" : "fenced off from the other nodes");
-      if (isOpen) return void enqueue(() => reopen("the other nodes were not heard"));
+      if (isOpen) return reopenSoon("this node was apart from the others");
       if (gate.state !== "starting") shut(reason);
       else closings++;
       void bus.fence();
@@ -290,6 +292,16 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     });
   }
 
+  /** One that has not begun yet does for whoever wants another: what keeps changing must not leave a queue of old reasons to shut. */
+  function reopenSoon(reason: string): void {
+    if (isReopenDue) return;
+    isReopenDue = true;
+    void enqueue(() => {
+      isReopenDue = false;
+      return reopen(reason);
+    });
+  }
+
   /** Shut until the state was read anew and the access list made of it is in force. */
   async function reopen(reason: string): Promise<void> {
     if (prepared === undefined || opened === undefined) return;
@@ -320,7 +332,9 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     }
   }
 
+  /** What is too old goes, and by a clock that most nodes share. */
   function sweep(): void {
+    if (gate.state !== "open" || opened?.cluster?.peers.isClockSure() === false) return;
     void prepared?.hub.sweep().catch((err: unknown) => log.warn({ err }, "a sweep failed"));
   }
 

@@ -30,7 +30,8 @@ import {
   type Store,
 } from "@althing/store";
 import { z } from "zod";
-import { refuseWhatCameBefore } from "./backup/restored-mark.ts";
+import { requireNotHeld, watchHold } from "./backup/restore-hold.ts";
+import { refuseBefore, refuseWhatCameBefore } from "./backup/restored-mark.ts";
 import { requireUpgraded } from "./backup/require-upgraded.ts";
 import { openClusterWatch, type ClusterWatch } from "./cluster-watch.ts";
 import { isExposed } from "./create-hub.ts";
@@ -71,6 +72,8 @@ export interface OpenStateOptions {
   readonly onWaiting?: (reason: string) => void;
   /** Ends the waiting. */
   readonly stopping?: AbortSignal;
+  /** In a cluster: a backup is being restored into it, and this hub must end. */
+  readonly onHeld?: (reason: AppError) => void;
 }
 
 /** Nodes of a cluster start in any order: what needs a majority of them is tried so long. */
@@ -88,7 +91,7 @@ export async function openState(options: OpenStateOptions): Promise<OpenState> {
       throw error;
     });
   }
-  const watch = openClusterWatch({ cluster, account: connection.account, monotonicMs: () => performance.now() });
+  const watch = openClusterWatch({ cluster, account: connection.account, monotonicMs: () => performance.now(), nowMs: options.nowMs });
   options.onCluster?.(watch);
   try {
     return await openPatiently(options, watch, () => openOver(options, connection, watch));
@@ -125,7 +128,7 @@ async function openPatiently(options: OpenStateOptions, watch: ClusterWatch, ope
 }
 
 async function openOver(
-  { config, folder, nowMs, log }: OpenStateOptions,
+  { config, folder, nowMs, log, onHeld = () => undefined }: OpenStateOptions,
   connection: BusConnection,
   watch: ClusterWatch | undefined,
 ): Promise<OpenState> {
@@ -168,6 +171,8 @@ async function openOver(
       },
     });
     opened.push(() => bus.close());
+    const endHoldWatch = watch === undefined ? () => undefined : watchHold(records, onHeld);
+    opened.push(() => Promise.resolve(endHoldWatch()));
     watch?.setSources({ position: bus.position, inForce: () => bus.acl.revision(), heardOf: bus.heardOf });
     return {
       ...{ connection, store, claims, bus, cluster: watch },
@@ -188,7 +193,11 @@ async function openOver(
 }
 
 /** In a cluster ciphertext is where the state is: what was put on one node is read on another. */
-async function openBlobObjects({ account }: BusConnection, config: Config, folder: DataFolder): Promise<ObjectStore> {
+export async function openBlobObjects(
+  { account }: Pick<BusConnection, "account">,
+  config: Config,
+  folder: Pick<DataFolder, "paths" | "atRest">,
+): Promise<ObjectStore> {
   if (clusterOf(config) === undefined) return openFolderObjects({ path: folder.paths.blobs, ...folder.atRest.objects });
   return openJetStreamObjects({ connection: account, stream: streams.blobs, replicas: config.replicas });
 }
@@ -247,7 +256,15 @@ async function openJetStream(
 ): Promise<Records> {
   const common = { connection: connection.account, replicas, clock };
   const store = await openJetStreamStore({ ...common, stream: streams.state, migrations: stateMigrations, create: !folder.founded });
-  return { store, claims: openJetStreamClaims({ ...common, stream: streams.claims }) };
+  const claims = openJetStreamClaims({ ...common, stream: streams.claims });
+  try {
+    const restoredAt = await requireNotHeld(store);
+    const nowMs = clock.now();
+    return { store, claims: refuseBefore(await refuseWhatCameBefore(claims, folder.paths.root, nowMs), restoredAt, nowMs) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** Where this node's own messaging server is reached: with a certificate it listens where the hub does (nats-files.ts), else on loopback. */

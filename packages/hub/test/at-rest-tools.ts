@@ -29,10 +29,20 @@ export function hashOf(folder: string, except = "//"): string {
   return hash.digest("hex");
 }
 
+/** Of a living folder: what goes while one looks is not there. */
+function bytesOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 /** Files that have one of the texts, inside or in their name. */
 export function filesWith(folder: string, texts: readonly string[]): string[] {
   return filesOf(folder).flatMap((path) => {
-    const bytes = readFileSync(path);
+    const bytes = bytesOf(path);
     const name = path.slice(folder.length);
     return texts.filter((text) => name.includes(text) || bytes.includes(text)).map((text) => `${name}: ${text}`);
   });

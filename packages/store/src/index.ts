@@ -1,6 +1,14 @@
 /** Public face of the store: state, one-time claims and write-once objects behind one face each, and their back ends. */
 export * from "./types.ts";
 export type { ObjectCipher } from "./object-cipher.ts";
+export {
+  copyJetStreamState,
+  keysInJetStream,
+  loadJetStreamClaims,
+  loadJetStreamState,
+  readJetStreamSchemaVersion,
+  type CopiedState,
+} from "./jetstream-copy.ts";
 export { openFolderObjects, type FolderObjectsOptions } from "./open-folder-objects.ts";
 export { openJetStreamClaims, type JetStreamClaimsOptions } from "./open-jetstream-claims.ts";
 export { openJetStreamObjects, type JetStreamObjectsOptions } from "./open-jetstream-objects.ts";
@@ -13,6 +21,7 @@ export { openSqliteClaims, type SqliteClaimsOptions } from "./open-sqlite-claims
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { retryConflicts } from "./retry-conflicts.ts";
 export type { Fsync } from "./sqlite-file.ts";
+export { digestCollections, moveCollections, readRecordsMeta, type CollectionDigest, type RecordsFile } from "./sqlite-records.ts";
 export {
   copySqliteFile,
   digestSqliteFile,

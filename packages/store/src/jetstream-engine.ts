@@ -150,9 +150,12 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
 
   /**
    * Why did the server refuse? A delete marker where nothing was expected is no conflict: its sequence is expected instead.
+   * @returns is there something to expect that was not known? If not, the records are in another writer's hands for a moment: servers of a cluster refuse
+   * what names a subject whose last message they have not all agreed on.
    * @throws {store.conflict}
    */
-  const explain = async (writes: readonly RawWrite[], actual: Map<string, number>) => {
+  const explain = async (writes: readonly RawWrite[], actual: Map<string, number>): Promise<boolean> => {
+    let isNew = false;
     const expecting = writes.filter((w) => w.expect !== undefined);
     for (let at = 0; at < expecting.length; at += fetchesAtOnce) {
       const part = expecting.slice(at, at + fetchesAtOnce);
@@ -161,9 +164,12 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
         const current = currents[i];
         const observed = current?.live ? current.sequence : 0;
         if (observed !== write.expect) throw conflict(write, observed);
-        actual.set(write.fullKey, current?.sequence ?? 0);
+        const sequence = current?.sequence ?? 0;
+        if ((actual.get(write.fullKey) ?? write.expect) !== sequence) isNew = true;
+        actual.set(write.fullKey, sequence);
       }
     }
+    return isNew;
   };
 
   const attempt = async (writes: readonly RawWrite[], requestId: string | undefined, actual: ReadonlyMap<string, number>) => {
@@ -204,8 +210,8 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
       }
       const known = await knownOutcome(requestId);
       if (known !== undefined) return known;
-      if (wrongLastSequence.includes(code)) await explain(writes, actual);
-      else await new Promise((resolve) => setTimeout(resolve, 5 * 2 ** tries));
+      const isExplained = wrongLastSequence.includes(code) && (await explain(writes, actual));
+      if (!isExplained) await new Promise((resolve) => setTimeout(resolve, 5 * 2 ** tries));
     }
     throw new AppError("store.unavailable", { detail: "too many writers want these records" });
   };

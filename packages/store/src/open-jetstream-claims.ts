@@ -25,7 +25,7 @@ export interface JetStreamClaimsOptions {
   readonly clock?: { now(): number };
 }
 
-function claimStreamConfig(stream: string, replicas: number): Partial<StreamConfig> & { name: string } {
+export function claimStreamConfig(stream: string, replicas: number): Partial<StreamConfig> & { name: string } {
   return {
     name: stream,
     subjects: [`claim.${stream}.*`],

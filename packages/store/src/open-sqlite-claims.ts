@@ -57,21 +57,46 @@ function prepare(database: SqliteDatabase) {
   };
 }
 
-/** @throws {store.corrupt} {store.version} {store.unavailable} */
-export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
-  const { path } = options;
-  const clock = options.clock ?? Date;
-  const database = openSqliteFile({
+/** Living claims of a file that nobody has open: SHA-256 of each in hexadecimal. @throws {store.corrupt} {store.version} {store.unavailable} */
+export function readSqliteClaims(
+  { path, key }: { readonly path: string; readonly key?: Uint8Array | undefined },
+  nowMs: number,
+): { readonly hash: string; readonly expiresAtMs: number }[] {
+  const database = openClaimsFile({ path, ...(key === undefined ? {} : { key }) });
+  try {
+    return prepare(database)
+      .live.all(nowMs)
+      .flatMap(({ hashes, expires_at_ms: expiresAtMs }) => {
+        if (hashes.length % hashBytes !== 0) throw new AppError("store.corrupt", { path, detail: "a group of claims is cut short" });
+        const count = hashes.length / hashBytes;
+        return Array.from({ length: count }, (_, n) => ({ expiresAtMs, hash: hashes.toString("hex", n * hashBytes, (n + 1) * hashBytes) }));
+      });
+  } catch (error) {
+    throw sqliteFailure(path, error);
+  } finally {
+    database.close();
+  }
+}
+
+function openClaimsFile({ path, key, busyTimeoutMs }: Pick<SqliteClaimsOptions, "path" | "key" | "busyTimeoutMs">): SqliteDatabase {
+  return openSqliteFile({
     path,
     fsync: "interval",
     overwritesDeleted: false,
-    ...(options.key === undefined ? {} : { key: options.key }),
+    ...(key === undefined ? {} : { key }),
     applicationId,
     format: 2,
     schema,
     upgrades: { 1: fromFormat1 },
-    busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
+    busyTimeoutMs: busyTimeoutMs ?? 5_000,
   });
+}
+
+/** @throws {store.corrupt} {store.version} {store.unavailable} */
+export function openSqliteClaims(options: SqliteClaimsOptions): ClaimStore {
+  const { path } = options;
+  const clock = options.clock ?? Date;
+  const database = openClaimsFile(options);
   const sql = prepare(database);
   const live = createLiveClaims();
   /** Decided in the open transaction: hashes by expiry. */

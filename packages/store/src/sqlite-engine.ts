@@ -49,7 +49,7 @@ export interface SqliteStep {
 }
 
 const bytesOf = (fullKey: string): Buffer => Buffer.from(fullKey, "latin1");
-const checksum = (key: Buffer, revision: number, text: string): number => crc32(text, crc32(`${revision}\0`, crc32(key)));
+export const recordChecksum = (key: Buffer, revision: number, text: string): number => crc32(text, crc32(`${revision}\0`, crc32(key)));
 
 function prepare(database: SqliteDatabase) {
   return {
@@ -115,7 +115,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
 
   const toRecord = (row: Row): RawRecord => {
     const fullKey = row.key.toString("latin1");
-    if (checksum(row.key, row.revision, row.value) !== row.crc) {
+    if (recordChecksum(row.key, row.revision, row.value) !== row.crc) {
       throw new AppError("store.corrupt", { path, detail: `the checksum of ${JSON.stringify(printFullKey(fullKey))} is wrong` });
     }
     return { fullKey, text: row.value, revision: row.revision };
@@ -199,7 +199,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
     memory.forget(write.fullKey);
     const key = bytesOf(write.fullKey);
     const revision = currentRevision() + 1;
-    if (sql.replace.run(revision, checksum(key, revision, write.text), write.text, key, write.expect).changes === 0) {
+    if (sql.replace.run(revision, recordChecksum(key, revision, write.text), write.text, key, write.expect).changes === 0) {
       return refuse(write.fullKey, write.expect, sql.revisionOf.get(key) ?? 0);
     }
     counter = revision;
@@ -231,7 +231,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): SqliteEngine {
         changes.push({ fullKey: write.fullKey, revision });
         continue;
       }
-      const crc = checksum(key, revision, write.text);
+      const crc = recordChecksum(key, revision, write.text);
       if (exists) sql.update.run(revision, crc, write.text, key);
       else sql.insert.run(key, revision, crc, write.text);
       changes.push({ fullKey: write.fullKey, revision, text: write.text });

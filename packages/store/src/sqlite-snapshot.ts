@@ -36,7 +36,7 @@ function withDatabase<T>(path: string, key: Uint8Array | undefined, work: (datab
 }
 
 /** One file: nothing of the copy is left in a log beside it. */
-function settle(path: string, key: Uint8Array | undefined): void {
+export function settle(path: string, key: Uint8Array | undefined): void {
   const database = new Database(path, { fileMustExist: true });
   try {
     unlock(database, key);

@@ -3,6 +3,7 @@ export { endChild, exited } from "./child-process-end.ts";
 export { createFakeClock, type FakeClock } from "./create-fake-clock.ts";
 export { findNatsServer, natsServerMinimum } from "./find-nats-server.ts";
 export { freePort, freePorts } from "./free-port.ts";
+export { instanceEnvironment } from "./instance-environment.ts";
 export type { NatsAction, NatsMessage, OnNatsMessage } from "./nats-stream-mutator.ts";
 export { makePeerAuthority, type PeerAuthority, type PeerCertificate, type PeerCertificateOptions } from "./peer-certificates.ts";
 export { repositoryRoot } from "./repository-root.ts";

@@ -5,6 +5,7 @@
  * same ports and the same data folder. Nothing of it is left when the cluster is disposed of.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +13,7 @@ import { promisify } from "node:util";
 import { AppError } from "@althing/contract";
 import { endChild, exited } from "./child-process-end.ts";
 import { freePorts } from "./free-port.ts";
+import { instanceEnvironment } from "./instance-environment.ts";
 import { repositoryRoot } from "./repository-root.ts";
 import type { InstancePorts } from "./start-instance.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -27,6 +29,8 @@ export interface StartClusterOptions {
   /** Further flags of `althing up`, for every node. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Each node gets an at-rest key of its own, in its folder beside its data: encrypted from the first byte. */
+  readonly atRest?: boolean;
   /** Of one start of a node, until its line comes. */
   readonly timeoutMs?: number;
 }
@@ -40,6 +44,8 @@ export interface TestNode {
   /** Its folder: althing.toml, certs, data. */
   readonly home: string;
   readonly data: string;
+  /** Where its at-rest key is, or would be: `at_rest_key_file` of a cluster with `atRest`. */
+  readonly atRestKeyFile: string;
   /** Of the supervisor; `undefined` while it is down. */
   readonly pid: number | undefined;
   /** The one-time link of the first admin, from the last start that had one. */
@@ -77,12 +83,12 @@ export interface TestCluster {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** One identity does in a second what a person does in a day, and on a fast machine meets the limit; that has tests of its own. */
-const loose = { ALTHING_CHANGES_PER_PERSON_PER_SECOND: "100000" };
+/** Relative to where `althing up` is run, which is the node's folder. */
+const atRestKeyName = "at-rest.key";
 
-function cleanEnvironment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("ALTHING_") || name === "ALTHING_NATS_SERVER");
-  return { ...Object.fromEntries(kept), ...loose, ...extra };
+/** 32 random bytes in base64url, for their owner alone. */
+async function writeAtRestKey(file: string): Promise<void> {
+  await writeFile(file, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
 }
 
 interface NodePlace {
@@ -131,7 +137,7 @@ function createNode(place: NodePlace, options: StartClusterOptions): TestNode & 
   const launch = (): void => {
     if (life !== undefined) return;
     const child = spawn(process.execPath, [...nodeFlags, "up", "--json", ...(options.args ?? [])], {
-      ...{ cwd: home, env: cleanEnvironment(options.env ?? {}) },
+      ...{ cwd: home, env: instanceEnvironment(options.env) },
       stdio: ["ignore", "pipe", "pipe"],
     });
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -173,6 +179,7 @@ function createNode(place: NodePlace, options: StartClusterOptions): TestNode & 
   };
   return {
     ...{ name, ports, home, data, launch, ready, stop },
+    atRestKeyFile: join(home, atRestKeyName),
     url: `http://localhost:${ports.hub}`,
     nats: `nats://localhost:${ports.nats}`,
     get pid() {
@@ -235,14 +242,16 @@ export async function prepareCluster(options: StartClusterOptions = {}): Promise
     return { name, ports: { hub, runner, nats, natsWs, routes, internal }, home: join(folder, name) };
   });
   const file = join(dir.path, "nodes.toml");
-  await writeFile(file, nodesFile(places, options.settings ?? ""));
+  const atRest = options.atRest === true ? `at_rest_key_file = "${atRestKeyName}"\n` : "";
+  await writeFile(file, nodesFile(places, atRest + (options.settings ?? "")));
   try {
-    await promisify(execFile)(process.execPath, [...nodeFlags, "cluster", "init", file, "-o", folder], { env: cleanEnvironment({}) });
+    await promisify(execFile)(process.execPath, [...nodeFlags, "cluster", "init", file, "-o", folder], { env: instanceEnvironment() });
   } catch (error) {
     await dir.remove();
     throw new AppError("up.failed", { what: "cluster init", detail: error instanceof Error ? error.message : "?" }, { cause: error });
   }
   const nodes = places.map((place) => createNode(place, options));
+  if (options.atRest === true) await Promise.all(nodes.map((node) => writeAtRestKey(node.atRestKeyFile)));
   return {
     nodes,
     urls: nodes.map(({ url }) => url),

@@ -11,6 +11,7 @@ import { AppError } from "@althing/contract";
 import { z } from "zod";
 import { endChild, exited } from "./child-process-end.ts";
 import { freePorts } from "./free-port.ts";
+import { instanceEnvironment } from "./instance-environment.ts";
 import { repositoryRoot } from "./repository-root.ts";
 import { tempDir } from "./temp-dir.ts";
 
@@ -48,11 +49,6 @@ export interface TestInstance {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-function cleanEnvironment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("ALTHING_") || name === "ALTHING_NATS_SERVER");
-  return { ...Object.fromEntries(kept), ...extra };
-}
-
 async function choosePorts(): Promise<InstancePorts> {
   const [hub = 0, runner = 0, nats = 0, natsWs = 0, routes = 0, internal = 0] = await freePorts(6);
   return { hub, runner, nats, natsWs, routes, internal };
@@ -82,7 +78,7 @@ export async function startInstance(options: StartInstanceOptions = {}): Promise
   const args = ["up", "--json", "--data", data, ...portFlags(ports), ...(options.args ?? [])];
   const child = spawn(join(repositoryRoot, "althing"), args, {
     cwd: own?.path ?? repositoryRoot,
-    env: cleanEnvironment(options.env ?? {}),
+    env: instanceEnvironment(options.env),
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";

@@ -27,6 +27,11 @@ export type DataMode =
   | "rollback-source"
   | "rollback"
   | "inspect"
+  | "restore-into-cluster"
+  | "backup-keys"
+  | "migrate-to-kv"
+  | "migrate-to-kv-undo"
+  | "migrate-to-kv-settle"
   | "at-rest-status"
   | "at-rest-enable"
   | "at-rest-rotate"
@@ -49,7 +54,7 @@ function tryJson(text: string): unknown {
 export async function runDataProgram<T>(context: Context, mode: DataMode, data: string, input: object, schema: Parser<T>): Promise<T> {
   const kept = Object.entries(context.host.env).filter(([name]) => !name.startsWith("ALTHING_") && name !== "NODE_OPTIONS");
   // A backup is judged wherever it lies, and no settings are.
-  const keyFile = mode === "backup-verify" ? undefined : atRestKeyFile(context);
+  const keyFile = mode === "backup-verify" || mode === "backup-keys" ? undefined : atRestKeyFile(context);
   const keyArguments = keyFile === undefined ? [] : ["--at-rest-key-file", keyFile];
   const child = spawn(process.execPath, [...hubFlags, hubProgram, "one-shot", mode, "--data", data, ...keyArguments], {
     env: { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: compileCacheFolder },

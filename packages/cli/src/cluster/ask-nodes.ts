@@ -53,7 +53,9 @@ export function statusTable(answers: readonly NodeAnswer[]): string {
 
 /** What does not fit together, each with the next step. */
 export function contradictions(answers: readonly NodeAnswer[]): string[] {
-  const healths = answers.flatMap(({ health }) => (health === undefined ? [] : [health]));
+  const all = answers.flatMap(({ health }) => (health === undefined ? [] : [health]));
+  // One that starts does not know yet what it is.
+  const healths = all.filter(({ status }) => status !== "starting");
   const found: string[] = [];
   const differ = (what: string, values: readonly (string | number)[], next: string): void => {
     if (new Set(values).size > 1)
@@ -61,7 +63,7 @@ export function contradictions(answers: readonly NodeAnswer[]): string[] {
         `${what} differ (${healths.map(({ node }, i) => `${safeLine(node)}: ${safeLine(String(values[i]))}`).join(", ")}): ${next}`,
       );
   };
-  const names = healths.map(({ node }) => node);
+  const names = all.map(({ node }) => node);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) found.push(`two nodes call themselves ${safeLine(twice)}: give each its own node_name and start them again`);
   differ(

@@ -45,6 +45,12 @@ test("what nodes contradict each other in is said with the next step; agreement 
   expect(contradictions([answer("n1"), answer("n2", {}, { replicas: 1 })])[0]).toContain("copies differ");
 });
 
+test("a node that starts contradicts nobody, unless by its name", () => {
+  const starting = (name: string) => answer(name, { status: "starting" }, { size: 1, replicas: 1, heard: 0, quorum: false });
+  expect(contradictions([answer("n1"), starting("n2")])).toEqual([]);
+  expect(contradictions([answer("n1"), starting("n1")])[0]).toContain("two nodes call themselves n1");
+});
+
 test("the latest line by which a server became leader of that very stream counts", () => {
   const line = (time: string, stream: string) =>
     JSON.stringify({ level: "info", time, name: "nats-server", msg: `JetStream cluster new stream leader for 'A > ${stream}'` });

@@ -4,7 +4,7 @@
  * Invariant: the whole tree appears under its name or nothing does, and nothing that exists is written over. Folders are 0700, files 0600: there
  * is a private key in each.
  */
-import { AppError, instanceKeysFileSchema } from "@althing/contract";
+import { AppError, instanceKeysFileSchema, type InstanceKeysFile } from "@althing/contract";
 import { randomUUID } from "node:crypto";
 import { lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -21,6 +21,8 @@ export interface InitClusterOptions {
   readonly out: string;
   /** Folder of the authorities of an existing cluster; without it new ones are made. */
   readonly authority?: string | undefined;
+  /** Keys of an instance that the cluster is to be; without them a new cluster gets new ones. */
+  readonly instance?: InstanceKeysFile | undefined;
   readonly nowMs: number;
 }
 
@@ -60,10 +62,11 @@ export async function readClusterAuthority(folder: string): Promise<ClusterAutho
 }
 
 /** @throws {cluster.exists} {cluster.authority} and what a node's settings are refused with */
-export async function initCluster({ plan, out, authority: given, nowMs }: InitClusterOptions): Promise<void> {
+export async function initCluster({ plan, out, authority: given, instance, nowMs }: InitClusterOptions): Promise<void> {
   if (await exists(out)) throw new AppError("cluster.exists", { path: out });
   const unitTemplate = await readFile(unitTemplatePath, "utf8");
-  const authority = given === undefined ? await makeClusterAuthority(plan.name, nowMs) : await readClusterAuthority(given);
+  const known = given === undefined ? await makeClusterAuthority(plan.name, nowMs) : await readClusterAuthority(given);
+  const authority = instance === undefined ? known : { ...known, instance };
   const draft = `${out}.${randomUUID()}.tmp`;
   try {
     await mkdir(dirname(out), { recursive: true, mode: 0o700 });

@@ -108,6 +108,36 @@ test("an upgraded node that does not come back, comes back old, or hears too few
   }
 });
 
+test("an upgrade goes on at the node that it is told to, and asks all before", async () => {
+  const { done } = await tryOut(upgradePlan(input, input.plan.nodes[1]));
+  expect(done.slice(0, 3).map(short)).toEqual(["health n1", "health n2", "health n3"]);
+  expect(done.slice(3).filter((line) => line.includes("@n1."))).toEqual([]);
+  expect(done.filter((line) => line.includes("systemctl start"))).toHaveLength(2);
+});
+
+test("two nodes that are added are not waited for before the others have taken the longer list, which is when they have a majority", async () => {
+  const isTold = (so: readonly string[]) => so.some((line) => line.includes("@n1.") && line.includes("systemctl restart"));
+  const world = {
+    health: (node: string, so: readonly string[]) =>
+      node === "n3" && !isTold(so) ? healthOf(node, { status: "starting" }) : healthOf(node),
+  };
+  expect((await tryOut(deployPlan(input, true), world)).failure).toBeUndefined();
+  expect((await tryOut(deployPlan(input, false), world)).failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n3" } });
+});
+
+test("the program is readable for the service and writable for root alone, and what is the same is linked, not sent", () => {
+  const copies = (steps: readonly Step[]) => steps.map(stepText).filter((line) => line.includes("node_modules"));
+  for (const line of [...copies(deployPlan(input, false)), ...copies(upgradePlan(input))])
+    expect(line).toContain("--chown=root:root --chmod=D755,Fgo=rX");
+  expect(copies(upgradePlan(input)).every((line) => line.includes("--link-dest=/opt/althing "))).toBe(true);
+  expect(copies(deployPlan(input, false)).some((line) => line.includes("--link-dest"))).toBe(false);
+});
+
+test("the way back touches nothing where there is no program before", () => {
+  const [node] = input.plan.nodes;
+  expect(node === undefined ? "" : backCommand(input.plan, node)).toMatch(/'test -d \/opt\/althing\.old && systemctl stop/);
+});
+
 test.each(["systemctl stop", "cp -a", "mv /opt/althing.new", "systemctl start", "rsync"])(
   "when %s fails nothing is done after it",
   async (part) => {

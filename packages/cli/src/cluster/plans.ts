@@ -52,9 +52,15 @@ function wait(node: PlannedNode, what: string, withinMs: number, until: WaitStep
   return { kind: "wait", node: node.name, what, url: node.entry.url, withinMs, until };
 }
 
-function copyProgram({ programRoot }: PlanInput, node: PlannedNode, to: string): RunStep {
+/**
+ * Whoever the service runs as can read it, whatever the umask here was, and nobody but root can change it.
+ * @param like a program on the machine: files that are the same are linked to it, not sent
+ */
+function copyProgram({ programRoot }: PlanInput, node: PlannedNode, to: string, like?: string): RunStep {
   const sources = programParts.map((part) => `${programRoot}/./${part}`);
-  return rsync(node, `copy the program to ${to}`, ["-aR", "--delete", "--chown=root:root", ...sources, `${node.ssh}:${to}/`]);
+  const linked = like === undefined ? [] : [`--link-dest=${like}`];
+  const flags = ["-aR", "--delete", "--chown=root:root", "--chmod=D755,Fgo=rX", ...linked];
+  return rsync(node, `copy the program to ${to}`, [...flags, ...sources, `${node.ssh}:${to}/`]);
 }
 
 /** Settings and certificates, keys where there are none, the unit. */
@@ -118,12 +124,19 @@ function restart(input: PlanInput, node: PlannedNode, until: WaitStep["until"] =
   ];
 }
 
-/** First all files, then all nodes, in any order: none of them waits for another's health. */
+/**
+ * First all files, then all nodes, in any order: none of them waits for another's health. With `rolling` a new node need only be starting before those that run
+ * are started again: by their old list they do not hear it, and without them it has no majority of the new one.
+ */
 export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
   const { plan } = input;
   const files = plan.nodes.flatMap((node) => [...copyFolder(input, node), copyProgram(input, node, plan.program)]);
   const started = plan.nodes.map(start);
-  const ready = plan.nodes.map((node) => wait(node, "wait until it is ready", readyWithinMs));
+  const ready = plan.nodes.map((node) =>
+    rolling
+      ? { ...wait(node, "wait until it is ready, or starting where it is new", readyWithinMs), orStarting: true }
+      : wait(node, "wait until it is ready", readyWithinMs),
+  );
   const anew = rolling ? plan.nodes.flatMap((node) => restart(input, node)) : [];
   return [...files, ...started, ...ready, ...anew];
 }
@@ -131,13 +144,14 @@ export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
 /** From here on a node runs the new program. */
 export const swapTitle = "swap the program";
 
-export function upgradePlan(input: PlanInput): Step[] {
+/** @param first the node to go on with after a failure: those before it in the file have the new program already */
+export function upgradePlan(input: PlanInput, first?: PlannedNode): Step[] {
   const { plan, version } = input;
   const { program } = plan;
-  const each = plan.nodes.flatMap((node): Step[] => {
+  const each = plan.nodes.slice(first === undefined ? 0 : plan.nodes.indexOf(first)).flatMap((node): Step[] => {
     const [kept, part] = [`${node.home}/before-upgrade`, `${node.home}/before-upgrade.part`];
     return [
-      copyProgram(input, node, `${program}.new`),
+      copyProgram(input, node, `${program}.new`, program),
       ssh(node, "stop it", "systemctl stop althing"),
       ssh(
         node,
@@ -152,10 +166,10 @@ export function upgradePlan(input: PlanInput): Step[] {
   return [...allReady(input), ...each];
 }
 
-/** How a node whose upgrade failed goes back, for a person to read. */
+/** How a node whose upgrade failed goes back, for a person to type; where there is no program before, nothing is touched. */
 export function backCommand(plan: ClusterPlan, node: PlannedNode): string {
   const { program } = plan;
-  return `ssh ${node.ssh} 'systemctl stop althing && rm -rf ${program}.failed && mv ${program} ${program}.failed && mv ${program}.old ${program} && systemctl start althing'`;
+  return `ssh ${node.ssh} 'test -d ${program}.old && systemctl stop althing && rm -rf ${program}.failed && mv ${program} ${program}.failed && mv ${program}.old ${program} && systemctl start althing'`;
 }
 
 export function scalePlan(input: PlanInput, replicas: number): Step[] {

@@ -61,24 +61,38 @@ export async function doSteps(context: Context, steps: readonly Step[], { plan, 
     return;
   }
   const ca = await readFile(join(from, "authority", "client-ca.pem"), "utf8");
+  let swapping: string | undefined;
   const world: StepWorld = {
-    run: (program, args) => runProgram(context.host.env, program, args),
+    run: (program, args) => {
+      swapping = steps.find((step) => step.kind === "run" && step.what === swapTitle && step.args === args)?.node ?? swapping;
+      return runProgram(context.host.env, program, args);
+    },
     health: async (url) => (await askNode(url, ca)).health,
     sleep: (ms) => sleep(ms),
     nowMs: () => performance.now(),
     say: (text) => output.prose(text),
   };
   await runSteps(steps, world).catch((error: unknown) => {
-    if (error instanceof AppError) output.warn(wayBack(plan, steps, error.params["node"]));
+    if (error instanceof AppError) output.warn(wayBack(plan, steps, { failed: error.params["node"], swapping }));
     throw error;
   });
   output.result({ ran: true, steps: shown }, `done: ${steps.length} steps on ${plan.nodes.length} nodes`);
 }
 
+interface Halt {
+  /** Name of the node of the step that failed. */
+  readonly failed: unknown;
+  /** Name of the node whose program was swapped last, or was to be. */
+  readonly swapping: string | undefined;
+}
+
 /** What to know after a failure, before anything else is tried. */
-function wayBack(plan: ClusterPlan, steps: readonly Step[], failed: unknown): string {
-  const rest = "stopped; nodes that were not reached run as before";
+function wayBack(plan: ClusterPlan, steps: readonly Step[], { failed, swapping }: Halt): string {
+  const lines = ["stopped; nodes that were not reached run as before"];
   const node = plan.nodes.find(({ name }) => name === failed);
-  if (node === undefined || !steps.some(({ what }) => what === swapTitle)) return rest;
-  return `${rest}. If ${node.name} was swapped already, this takes it back to the program before:\n  ${backCommand(plan, node)}`;
+  if (node === undefined || !steps.some(({ what }) => what === swapTitle)) return lines.join("");
+  if (swapping === node.name) lines.push(`this takes ${node.name} back to the program before:`, `  ${backCommand(plan, node)}`);
+  if (swapping !== undefined)
+    lines.push(`when the fault is mended, go on with \`althing cluster upgrade ${plan.file} --start-at ${node.name} --run\``);
+  return lines.join("\n");
 }

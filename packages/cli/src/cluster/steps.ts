@@ -20,6 +20,8 @@ export interface WaitStep {
   readonly what: string;
   readonly url: string;
   readonly withinMs: number;
+  /** Starting is enough: it may wait for others that take a longer list of nodes only later. */
+  readonly orStarting?: boolean;
   /** Beyond being ready. */
   readonly until?: { readonly version?: string; readonly heard?: number; readonly replicas?: number; readonly replicasAtMost?: number };
 }
@@ -54,15 +56,15 @@ export function stepText(step: Step): string {
   return `wait up to ${step.withinMs / 1_000} s: ${step.url}/healthz ${conditionText(step)}`;
 }
 
-function conditionText({ until = {} }: WaitStep): string {
+function conditionText({ until = {}, orStarting = false }: WaitStep): string {
   const more = Object.entries(until).map(([name, value]) => `${name === "replicasAtMost" ? "replicas at most" : name} ${value}`);
-  return ["ready", ...more].join(", ");
+  return [orStarting ? "ready or starting" : "ready", ...more].join(", ");
 }
 
 /** What is missing; `undefined` when the node is as it should be. */
 function lacking(step: WaitStep, health: Health | undefined): string | undefined {
   if (health === undefined) return "no answer";
-  if (health.status !== "ready")
+  if (health.status !== "ready" && !(step.orStarting === true && health.status === "starting"))
     return `it is ${health.status}${health.reason === undefined ? "" : ` (${health.reason.replace(/\.$/, "")})`}`;
   if (health.node !== step.node) return `node ${health.node} answers there`;
   const { version, heard, replicas, replicasAtMost } = step.until ?? {};

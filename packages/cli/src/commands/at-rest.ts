@@ -2,7 +2,8 @@
  * `althing at-rest`: keys for encryption at rest, encrypting a stopped instance, changing its key.
  *
  * Invariant: the instance is started for a look before the folder of before goes; what fails puts that one back. A key is written into a new private file
- * and never shown.
+ * and never shown. Of a cluster one stopped node is changed: it comes back empty under its key and fetches everything from the others, and the folder of before
+ * goes when it has it.
  */
 import {
   AppError,
@@ -12,11 +13,13 @@ import {
   clusterOf,
   healthSchema,
   isAppError,
+  type Cluster,
 } from "@althing/contract";
 import type { Command } from "commander";
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { addCommand } from "../command.ts";
+import type { LocalInstance } from "../backup/data-program.ts";
 import { atRestKeyFile, textOption, usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { confirmOrStop } from "../prompts.ts";
@@ -41,13 +44,16 @@ export function addAtRest(host: CliHost, program: Command): void {
   add("status", "is the data folder encrypted, and with this key?", ["althing at-rest status", "althing at-rest status --json"], status);
   add(
     "enable",
-    "encrypt a stopped instance; needs as much free room as the data takes",
-    ["althing at-rest enable --at-rest-key-file /etc/althing/at-rest.key"],
+    "encrypt a stopped instance, or a stopped node of a cluster; needs as much free room as the data takes",
+    [
+      "althing at-rest enable --at-rest-key-file /etc/althing/at-rest.key",
+      "cd /srv/althing && althing at-rest enable --yes --at-rest-key-file /etc/althing/at-rest.key",
+    ],
     enable,
   );
   add(
     "rotate",
-    "encrypt a stopped instance with another key",
+    "encrypt a stopped instance, or a stopped node of a cluster, with another key",
     ["althing at-rest rotate --at-rest-key-file /etc/althing/at-rest.key --new-key-file /etc/althing/at-rest-2.key"],
     rotate,
   ).requiredOption("--new-key-file <file>", "the key from now on; `althing at-rest key new` makes it");
@@ -98,9 +104,10 @@ interface Change {
 async function change(context: Context, { mode, keyFile, input }: Change): Promise<void> {
   const { localInstance, natsServerPath, runDataProgram } = await import("../backup/data-program.ts");
   const { tryInstance } = await import("../backup/try-instance.ts");
-  const { data, config, run } = await localInstance(context);
-  if (clusterOf(config) !== undefined)
-    throw usageError("the nodes of a cluster get their keys one by one, each with an empty folder: docs/architecture/at-rest.md");
+  const instance = await localInstance(context);
+  const { data, config, run } = instance;
+  const cluster = clusterOf(config);
+  if (cluster !== undefined) return changeNode(context, { mode, keyFile, input }, instance, cluster);
   if (run !== undefined) throw new AppError("data.locked", { path: data, pid: run.pid });
   await confirmOrStop(context, `Encrypt ${data} with the key in ${keyFile}? Whoever loses the key loses the data.`);
   const natsServer = await natsServerPath(context, config);
@@ -119,4 +126,39 @@ async function change(context: Context, { mode, keyFile, input }: Change): Promi
   const counts = written === undefined ? "" : `: ${written.rows} records, ${written.objects} objects, ${written.messages} messages`;
   context.output.result({ data, keyFile, ...(written === undefined ? {} : { written }) }, `encrypted ${safeLine(data)}${counts}`);
   context.output.prose(`from now on it starts with --at-rest-key-file ${safeLine(keyFile)}; older backups are as they were`);
+}
+
+/**
+ * A node that runs already is one that was begun and started by somebody; only the end is missing then.
+ * @throws {encryption.node_needed} {encryption.not_caught_up}
+ */
+async function changeNode(context: Context, { mode, keyFile, input }: Change, instance: LocalInstance, cluster: Cluster): Promise<void> {
+  const { natsServerPath, runDataProgram } = await import("../backup/data-program.ts");
+  const { allHeard, startNode } = await import("../cluster/at-rest-node.ts");
+  const { output } = context;
+  const { data, config, run } = instance;
+  const { name } = cluster.self;
+  const isBegun = run !== undefined && (await runDataProgram(context, "at-rest-status", data, {}, atRestStatusSchema)).before !== null;
+  if (run !== undefined && !isBegun) throw new AppError("data.locked", { path: data, pid: run.pid });
+  await confirmOrStop(
+    context,
+    `Encrypt node ${name} (${data}) with the key in ${keyFile}? It fetches everything from the others. Whoever loses the key loses the node.`,
+  );
+  let stop = async (): Promise<void> => undefined;
+  if (run === undefined) {
+    const natsServer = await natsServerPath(context, config);
+    await runDataProgram(context, mode, data, { natsServer, config, ...input }, atRestChangedSchema);
+    output.prose(`starting ${name} under its key`);
+    ({ stop } = await startNode(context, data, keyFile));
+  }
+  await allHeard(config, cluster);
+  const { compared } = await runDataProgram(context, "at-rest-settle", data, { config, keyFile }, atRestEndedSchema);
+  await allHeard(config, cluster);
+  await stop();
+  const counts = compared === undefined ? "" : `: ${compared.messages} messages in ${compared.streams} streams, as on the others`;
+  output.result(
+    { data, node: name, keyFile, ...(compared === undefined ? {} : { compared }) },
+    `encrypted node ${safeLine(name)}${counts}`,
+  );
+  output.prose(`from now on it starts with --at-rest-key-file ${safeLine(keyFile)}; then the next node`);
 }

@@ -4,15 +4,15 @@
  * Invariant: whatever touches other machines shows first what it would do; whatever writes files writes over none. See
  * docs/guides/cluster.md for the order in which the commands are used.
  */
-import { AppError, clusterOf } from "@althing/contract";
+import { AppError, clusterOf, instanceKeysFileSchema, type InstanceKeysFile } from "@althing/contract";
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { addCommand } from "../command.ts";
 import { instanceConfig, listOption, targetUrls, textOption, usageError, wholeNumber, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import type { DemoCluster } from "../cluster/demo-cluster.ts";
-import type { ClusterPlan } from "../cluster/nodes-file.ts";
+import type { ClusterPlan, PlannedNode } from "../cluster/nodes-file.ts";
 import type * as Plans from "../cluster/plans.ts";
 import type { Step } from "../cluster/steps.ts";
 
@@ -33,11 +33,17 @@ export function addCluster(host: CliHost, program: Command): void {
       "althing cluster init nodes.toml",
       "althing cluster init nodes.toml -o garden",
       "althing cluster init nodes.toml -o renewed --authority garden/authority",
+      "althing cluster init nodes.toml --instance-of monday.backup   # from one machine to a cluster",
     ],
     action: initAction,
   });
   init.option("-o, --out <dir>", "folder to make (default: cluster-NAME)");
   init.option("--authority <dir>", "authorities and keys of an existing cluster: renews certificates, or prepares another node of it");
+  init.option(
+    "--instance-of <backup>",
+    "the cluster gets the keys of this backup's instance, which is then brought in with `restore --into-cluster`",
+  );
+  init.option("--key-file <file>", "what opens that backup: an age identity, or the at-rest key of then, mode 0600");
   addCommand(host, group, {
     use: "status",
     summary: "ask every node: state, copies, majority, whom it hears, version",
@@ -79,9 +85,17 @@ function addWork(host: CliHost, group: Command): void {
   add(
     "upgrade <nodes-file>",
     "bring this version to the machines, node by node: copy, stop, back up, swap, start, wait",
-    ["althing cluster upgrade nodes.toml", "althing cluster upgrade nodes.toml --run"],
-    (context, [file]) => workOn(context, file, ({ upgradePlan }, input) => upgradePlan(input)),
-  );
+    [
+      "althing cluster upgrade nodes.toml",
+      "althing cluster upgrade nodes.toml --run",
+      "althing cluster upgrade nodes.toml --start-at n2 --run   # after a failure on n2 was mended",
+    ],
+    (context, [file]) =>
+      workOn(context, file, ({ upgradePlan }, input) => {
+        const name = textOption(context.options, "startAt");
+        return upgradePlan(input, name === undefined ? undefined : nodeNamed(input.plan, name));
+      }),
+  ).option("--start-at <node>", "go on with this node; those before it in the file are left as they are");
   add(
     "scale <nodes-file>",
     "give everything more copies, in place, node by node",
@@ -89,17 +103,26 @@ function addWork(host: CliHost, group: Command): void {
     (context, [file]) => workOn(context, file, (plans, input) => plans.scalePlan(input, replicasOption(context, input.plan))),
   ).requiredOption("--replicas <n>", "how many nodes keep a copy: 1, 3 or 5", wholeNumber("--replicas", 1, 5));
   add(
+    "at-rest <nodes-file>",
+    "encrypt every node's data under a key of its own, node by node, while the others serve",
+    ["althing cluster at-rest nodes.toml   # with at_rest_key_file in its [settings]", "althing cluster at-rest nodes.toml --run"],
+    async (context, [file]) => {
+      const { atRestPlan } = await import("../cluster/at-rest-plan.ts");
+      return workOn(context, file, (_, input) => atRestPlan(input));
+    },
+  );
+  add(
     "replace <nodes-file> <node>",
     "bring a lost node back on an empty machine; it fetches everything from the others",
     ["althing cluster replace nodes.toml n2", "althing cluster replace nodes.toml n2 --run"],
-    (context, [file, name]) =>
-      workOn(context, file, ({ replacePlan }, input) => {
-        const node = input.plan.nodes.find((each) => each.name === name);
-        if (node === undefined)
-          throw usageError(`${file ?? "the file"} has no node ${name ?? "?"} (${input.plan.nodes.map((each) => each.name).join(", ")})`);
-        return replacePlan(input, node);
-      }),
+    (context, [file, name]) => workOn(context, file, ({ replacePlan }, input) => replacePlan(input, nodeNamed(input.plan, name ?? "?"))),
   );
+}
+
+function nodeNamed({ file, nodes }: ClusterPlan, name: string): PlannedNode {
+  const node = nodes.find((each) => each.name === name);
+  if (node === undefined) throw usageError(`${file} has no node ${name} (${nodes.map((each) => each.name).join(", ")})`);
+  return node;
 }
 
 function replicasOption(context: Context, { nodes }: ClusterPlan): number {
@@ -132,13 +155,26 @@ async function readPlan(context: Context, file: string | undefined): Promise<Clu
   return readNodesFile(file, text);
 }
 
+/** A cluster that is to be the instance of a backup. */
+async function instanceKeysOf(context: Context, backup: string | undefined): Promise<InstanceKeysFile | undefined> {
+  if (backup === undefined) return undefined;
+  const { unlockFor } = await import("../backup/backup-keys.ts");
+  const { runDataProgram } = await import("../backup/data-program.ts");
+  const file = resolve(context.host.cwd, backup);
+  const input = { file, unlock: await unlockFor(context, file) };
+  return runDataProgram(context, "backup-keys", dirname(file), input, instanceKeysFileSchema);
+}
+
 async function initAction(context: Context, [file]: readonly string[]): Promise<void> {
   const plan = await readPlan(context, file);
   const out = resolve(context.host.cwd, textOption(context.options, "out") ?? `cluster-${plan.name}`);
   const given = textOption(context.options, "authority");
   const { initCluster } = await import("../cluster/init-cluster.ts");
   const authority = given === undefined ? undefined : resolve(context.host.cwd, given);
-  await initCluster({ plan, out, authority, nowMs: context.host.now() });
+  const instance = await instanceKeysOf(context, textOption(context.options, "instanceOf"));
+  if (instance !== undefined && authority !== undefined)
+    throw usageError("--authority has keys of an instance already; leave one of the two out");
+  await initCluster({ plan, out, authority, instance, nowMs: context.host.now() });
   const nodes = plan.nodes.map(({ name, entry, home }) => ({ ...entry, folder: join(out, name), home }));
   const lines = [
     `made ${out}`,
@@ -148,17 +184,29 @@ async function initAction(context: Context, [file]: readonly string[]): Promise<
   context.output.result({ out, authority: join(out, "authority"), nodes }, lines.join("\n"));
 }
 
-/** Of --url or ALTHING_URL; else the nodes that this machine's settings name; else the local instance. */
-async function clusterUrls(context: Context): Promise<string[]> {
+interface Asked {
+  readonly urls: readonly string[];
+  /** PEM; without it what Node trusts. */
+  readonly ca: string | undefined;
+}
+
+/** Of --url or ALTHING_URL; else the nodes that this machine's settings name, by the authority that lies beside its certificate; else the local instance. */
+async function askedNodes(context: Context): Promise<Asked> {
+  const { authorityPem } = await import("../open-client.ts");
+  const given = await authorityPem(context);
   const isNamed = listOption(context.options, "url").length > 0 || (context.host.env["ALTHING_URL"] ?? "") !== "";
-  const cluster = isNamed ? undefined : clusterOf(instanceConfig(context).config);
-  return cluster === undefined ? targetUrls(context) : cluster.nodes.map(({ url }) => url);
+  const config = isNamed ? undefined : instanceConfig(context).config;
+  const cluster = config === undefined ? undefined : clusterOf(config);
+  if (cluster === undefined) return { urls: await targetUrls(context), ca: given };
+  const beside = config?.tls_cert === undefined ? undefined : join(dirname(config.tls_cert), "client-ca.pem");
+  const own = beside === undefined ? undefined : await readFile(beside, "utf8").catch(() => undefined);
+  return { urls: cluster.nodes.map(({ url }) => url), ca: given ?? own };
 }
 
 async function statusAction(context: Context): Promise<void> {
   const { askCluster, contradictions, statusTable } = await import("../cluster/ask-nodes.ts");
-  const { authorityPem } = await import("../open-client.ts");
-  const answers = await askCluster(await clusterUrls(context), await authorityPem(context));
+  const { urls, ca } = await askedNodes(context);
+  const answers = await askCluster(urls, ca);
   if (answers.every(({ health }) => health === undefined))
     throw new AppError("client.unreachable", { detail: answers.map(({ url, failure }) => `${url}: ${failure ?? "?"}`).join("; ") });
   const faults = contradictions(answers);

@@ -24,7 +24,8 @@ const forAdmins = [
   "verify the log",
   "remove the package",
 ] as const;
-const stepTimeoutMs = 20_000;
+/** A package is compiled in one of them; on a machine that is busy with an upgrade's copies that takes its time. */
+const stepTimeoutMs = 60_000;
 
 interface Step {
   readonly step: string;

@@ -7,6 +7,7 @@
 import {
   AppError,
   backupReportSchema,
+  clusterOf,
   healthSchema,
   isAppError,
   restoredDataSchema,
@@ -15,7 +16,7 @@ import {
 } from "@althing/contract";
 import type { Command } from "commander";
 import { addCommand } from "../command.ts";
-import type { Context } from "../context.ts";
+import { usageError, type Context } from "../context.ts";
 import type { CliHost } from "../host.ts";
 import { confirmOrStop } from "../prompts.ts";
 import { safeLine } from "../terminal-text.ts";
@@ -47,6 +48,8 @@ export function addRollback(host: CliHost, program: Command): void {
 async function stoppedInstance(context: Context) {
   const { localInstance } = await import("../backup/data-program.ts");
   const instance = await localInstance(context);
+  if (clusterOf(instance.config) !== undefined)
+    throw usageError("the nodes of a cluster are upgraded one after another: `althing cluster upgrade`");
   if (instance.run !== undefined) throw new AppError("data.locked", { path: instance.data, pid: instance.run.pid });
   return instance;
 }
@@ -61,7 +64,7 @@ async function upgrade(context: Context): Promise<void> {
   const backupInput = { config, natsServer, ...(configFile === undefined ? {} : { configFile }) };
   const backup = await runDataProgram(context, "upgrade-backup", data, backupInput, backupReportSchema);
   output.prose(`backup ${safeLine(backup.file)}`);
-  const versions = await runDataProgram(context, "upgrade", data, { backup: backup.file }, upgradedDataSchema);
+  const versions = await runDataProgram(context, "upgrade", data, { backup: backup.file, schema: backup.schema }, upgradedDataSchema);
   output.prose(
     `schema ${versions.to}${versions.from === versions.to ? ", as before" : `, ${versions.from} before`}; starting it on loopback`,
   );

@@ -5,19 +5,26 @@
  * or `undo`. Cut off anywhere, the same command goes on from there.
  */
 import { existsSync } from "node:fs";
-import { AppError, faultsOf } from "@althing/contract";
+import { dirname, join } from "node:path";
+import { AppError, faultsOf, type Config } from "@althing/contract";
 import { z } from "zod";
 import type { TaskDeps } from "../backup/backup-tasks.ts";
+import { temporaryName } from "../backup/temporary-names.ts";
 import { dataPaths, readDataFormat, readUnlocked, type Format } from "../data-folder.ts";
+import { readConfig } from "../hub-program.ts";
 import { beforePlace, readAtRest, requireNoCutOff, type AtRest } from "./at-rest.ts";
+import { clusterOfNode, requireCaughtUp, requireOthersWhole } from "./cluster-node.ts";
 import { finishCutOff, putBack, removeBefore, rewriteData, type RewriteReport } from "./rewrite-data.ts";
 
 export const atRestModes = ["at-rest-status", "at-rest-enable", "at-rest-rotate", "at-rest-undo", "at-rest-settle"] as const;
 export type AtRestMode = (typeof atRestModes)[number];
 
 const path = z.string().min(1).max(4_096);
-const enableSchema = z.strictObject({ natsServer: path });
-const rotateSchema = z.strictObject({ natsServer: path, newKeyFile: path });
+/** Of a node of a cluster: its settings, resolved. */
+const config = z.unknown().optional();
+const enableSchema = z.strictObject({ natsServer: path, config });
+const rotateSchema = z.strictObject({ natsServer: path, config, newKeyFile: path });
+const settleSchema = z.union([z.strictObject({}), z.strictObject({ config: z.unknown(), keyFile: path })]);
 
 function parse<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);
@@ -49,7 +56,7 @@ export async function runAtRestTask(mode: AtRestMode, data: string, input: unkno
       await putBack(data);
       return { data: root };
     case "at-rest-settle":
-      return { data: root, removed: await removeBefore(data) };
+      return settle(data, parse(settleSchema, input), deps);
   }
 }
 
@@ -68,7 +75,18 @@ function resumed(root: string, { store }: Format): Changed {
   return { store, before };
 }
 
-async function enable(data: string, { natsServer }: z.infer<typeof enableSchema>, deps: TaskDeps): Promise<Changed> {
+/** A node of a cluster must have everything again, and it runs meanwhile; any other was started for a look by who asks. */
+async function settle(data: string, input: z.infer<typeof settleSchema>, { progress, signal }: TaskDeps): Promise<unknown> {
+  const { root } = dataPaths(data);
+  if (!("config" in input)) return { data: root, removed: await removeBefore(data) };
+  const compared = await requireCaughtUp({ config: nodeConfig(input.config, data), keyFile: input.keyFile, progress, signal });
+  return { data: root, removed: await removeBefore(data), compared };
+}
+
+/** The folder that was locked by name is the one that is meant, whatever the settings say. */
+const nodeConfig = (given: unknown, data: string): Config => ({ ...readConfig(given), data });
+
+async function enable(data: string, { natsServer, config: given }: z.infer<typeof enableSchema>, deps: TaskDeps): Promise<Changed> {
   const { root } = dataPaths(data);
   const format = await readDataFormat(root);
   const { atRest: recorded } = format;
@@ -76,10 +94,14 @@ async function enable(data: string, { natsServer }: z.infer<typeof enableSchema>
   if (to.fingerprint === undefined) throw new AppError("cli.usage", { detail: "encrypting needs a key: --at-rest-key-file FILE" });
   if (recorded === to.fingerprint) return resumed(root, format);
   const { atRest: from } = await readUnlocked(root, recorded === undefined ? undefined : deps.atRestKeyFile);
-  return change(data, { from, to, natsServer, deps, store: format.store });
+  return change(data, { from, to, natsServer, deps, store: format.store, config: given });
 }
 
-async function rotate(data: string, { natsServer, newKeyFile }: z.infer<typeof rotateSchema>, deps: TaskDeps): Promise<Changed> {
+async function rotate(
+  data: string,
+  { natsServer, newKeyFile, config: given }: z.infer<typeof rotateSchema>,
+  deps: TaskDeps,
+): Promise<Changed> {
   const { root } = dataPaths(data);
   const format = await readDataFormat(root);
   const { atRest: recorded } = format;
@@ -87,7 +109,7 @@ async function rotate(data: string, { natsServer, newKeyFile }: z.infer<typeof r
   if (recorded === to.fingerprint) return resumed(root, format);
   const { atRest: from } = await readUnlocked(root, deps.atRestKeyFile);
   if (from.fingerprint === undefined) throw new AppError("encryption.not_enabled", { path: root });
-  return change(data, { from, to, natsServer, deps, store: format.store });
+  return change(data, { from, to, natsServer, deps, store: format.store, config: given });
 }
 
 interface Change {
@@ -96,10 +118,17 @@ interface Change {
   readonly natsServer: string;
   readonly deps: TaskDeps;
   readonly store: Format["store"];
+  readonly config: unknown;
 }
 
-async function change(data: string, { from, to, natsServer, deps, store }: Change): Promise<Changed> {
+async function change(data: string, { from, to, natsServer, deps, store, config: given }: Change): Promise<Changed> {
   const { progress, signal } = deps;
-  const written = await rewriteData({ data, from, to, natsServer, progress, signal });
+  const common = { data, from, to, natsServer, progress, signal };
+  if (given === undefined) return { written: await rewriteData(common), store, before: beforePlace(dataPaths(data).root) };
+  const own = nodeConfig(given, data);
+  clusterOfNode(own);
+  const scratch = join(dirname(dataPaths(data).root), temporaryName("spool"));
+  const look = { config: own, natsServer, atRest: from, scratch, progress, signal };
+  const written = await rewriteData({ ...common, onEmptying: () => requireOthersWhole(look) });
   return { written, store, before: beforePlace(dataPaths(data).root) };
 }

@@ -63,8 +63,13 @@ export async function findPlainText({ folder, texts, signal }: SearchOptions): P
   return undefined;
 }
 
+/** Of a living folder: what goes while one looks is not there. */
 async function fileHas(path: string, needles: Needles, starts: Uint8Array): Promise<boolean> {
-  const file = await open(path, "r");
+  const file = await open(path, "r").catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (file === undefined) return false;
   try {
     const buffer = Buffer.alloc(readBytes);
     let kept = 0;

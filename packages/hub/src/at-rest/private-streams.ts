@@ -43,9 +43,37 @@ const errorSchema = z.object({ error: z.object({ err_code: z.int() }) });
 
 type Account = BusConnection["account"];
 
-async function ask(account: Account, subject: string, body: object): Promise<unknown> {
-  const answer = await account.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: requestTimeoutMs });
+export interface StoredMessage {
+  readonly seq: number;
+  readonly subject: string;
+  readonly headers: string;
+  readonly data: Buffer;
+  /** SHA-256 of subject, sequence, time, headers and data. */
+  readonly digest: Buffer;
+}
+
+async function ask(account: Account, subject: string, body: object, timeout = requestTimeoutMs): Promise<unknown> {
+  const answer = await account.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout });
   return answer.json();
+}
+
+/**
+ * The first message from `seq` on, as the server has it that leads the stream.
+ * @returns `undefined` when there is none
+ * @throws {nats.unavailable} the answer is none; what `request` throws
+ */
+export async function messageFrom(account: Account, stream: string, seq: number, timeoutMs?: number): Promise<StoredMessage | undefined> {
+  const answer = await ask(account, `STREAM.MSG.GET.${stream}`, { seq, next_by_subj: ">" }, timeoutMs);
+  const refused = errorSchema.safeParse(answer);
+  if (refused.success && refused.data.error.err_code === noMessage) return undefined;
+  const { message } = parsed(messageSchema, answer);
+  const data = Buffer.from(message.data ?? "", "base64");
+  const headers = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
+  const digest = createHash("sha256")
+    .update(JSON.stringify([message.subject, message.seq, message.time, headers, data.length]))
+    .update(data)
+    .digest();
+  return { seq: message.seq, subject: message.subject, headers, data, digest };
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
@@ -71,18 +99,12 @@ async function readStream(account: Account, name: string, samples: Uint8Array[])
   const allPass = (config.max_age ?? 0) > 0;
   let [count, last] = [0, 0];
   for (let seq = state.first_seq; count < state.messages; count += 1) {
-    const answer = await ask(account, `STREAM.MSG.GET.${name}`, { seq, next_by_subj: ">" });
-    const refused = errorSchema.safeParse(answer);
-    if (refused.success && refused.data.error.err_code === noMessage) break;
-    const { message } = parsed(messageSchema, answer);
-    const data = Buffer.from(message.data ?? "", "base64");
-    const headers = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
-    const own = createHash("sha256")
-      .update(JSON.stringify([message.subject, message.seq, message.time, headers, data.length]))
-      .update(data);
-    if (allPass || (config.allow_msg_ttl === true && passingHeader.test(headers))) passing.set(message.seq, own.digest("hex"));
+    const message = await messageFrom(account, name, seq);
+    if (message === undefined) break;
+    const { headers, data, digest } = message;
+    if (allPass || (config.allow_msg_ttl === true && passingHeader.test(headers))) passing.set(message.seq, digest.toString("hex"));
     else {
-      hash.update(own.digest());
+      hash.update(digest);
       last = message.seq;
     }
     if (samples.length < samplesMax) samples.push(Buffer.from(message.subject), data);

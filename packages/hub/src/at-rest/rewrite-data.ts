@@ -28,6 +28,11 @@ import {
 
 export type RewriteOptions = Pick<RewriteParts, "from" | "to" | "natsServer" | "progress" | "signal"> & {
   readonly data: string;
+  /**
+   * Of a node of a cluster: its messages are left out, because it fetches them from the others. Called when the folder is locked and nothing was done yet; it
+   * refuses when the others do not have them.
+   */
+  readonly onEmptying?: () => Promise<void>;
   /** Tests look in between: the new folder is complete and has no place yet. */
   readonly onBuilt?: (staged: string) => Promise<void>;
 };
@@ -62,6 +67,7 @@ export async function rewriteData(options: RewriteOptions): Promise<RewriteRepor
   const target = dataPaths(join(parent, temporaryName("restore")));
   try {
     await sweepAbandoned(parent);
+    await options.onEmptying?.();
     await rm(incomingPlace(root), { recursive: true, force: true });
     await mkdir(target.root, { mode: 0o700 });
     const report = await build({ ...options, source, target });
@@ -88,7 +94,7 @@ function failure(path: string, cause: unknown): AppError {
   return new AppError("encryption.failed", { path, detail: told.replace(/\.$/, "") }, { cause });
 }
 
-async function build(parts: RewriteParts): Promise<RewriteReport> {
+async function build(parts: RewriteParts & Pick<RewriteOptions, "onEmptying">): Promise<RewriteReport> {
   const { source, target, progress, signal, to } = parts;
   for (const folder of [dirname(target.stateDb), target.keys, target.blobs, target.nats, target.bundles, target.uploads, target.run])
     await ensurePrivateFolder(folder);
@@ -99,7 +105,7 @@ async function build(parts: RewriteParts): Promise<RewriteReport> {
   const objects = await rewriteObjects(parts);
   progress(`objects: ${objects.count}`);
   signal?.throwIfAborted();
-  const messages = await rewriteMessages(parts);
+  const messages = parts.onEmptying === undefined ? await rewriteMessages(parts) : { count: 0, samples: [] };
   progress(`messages: ${messages.count}`);
   if (to.fingerprint !== undefined) {
     progress("looking for what can still be read");

@@ -66,7 +66,8 @@ export const headSchema = z.strictObject({
   dataFormat: z.int().positive(),
   /** Version of the records' schema. */
   schema: count,
-  store: z.literal("sqlite"),
+  /** What kept the records; their form in the file is the same. */
+  store: z.enum(["sqlite", "kv"]),
 });
 export type BackupHead = z.infer<typeof headSchema>;
 

@@ -10,7 +10,10 @@ import { z } from "zod";
 import { readConfig } from "../hub-program.ts";
 import { createBackup } from "./create-backup.ts";
 import { inspectData } from "./inspect-data.ts";
+import { migrateToKv, settleMigration, undoMigration } from "./migrate-to-kv.ts";
+import { readInstanceKeys } from "./read-instance-keys.ts";
 import { restoreBackup, verifyBackup } from "./restore-backup.ts";
+import { restoreIntoCluster } from "./restore-into-cluster.ts";
 import { newestUpgradeBackup, newUpgradeBackup, rollBack, upgradeData } from "./upgrade-data.ts";
 
 export const backupModes = [
@@ -22,6 +25,11 @@ export const backupModes = [
   "rollback-source",
   "rollback",
   "inspect",
+  "restore-into-cluster",
+  "backup-keys",
+  "migrate-to-kv",
+  "migrate-to-kv-undo",
+  "migrate-to-kv-settle",
 ] as const;
 export type BackupMode = (typeof backupModes)[number];
 
@@ -52,8 +60,17 @@ const backupSchema = z.strictObject({
   acceptMissing: z.boolean().optional(),
 });
 const verifySchema = z.strictObject({ file: path, unlock: unlockSchema, scratch: path });
-const restoreSchema = z.strictObject({ config: z.unknown(), natsServer: path, file: path, unlock: unlockSchema });
-const upgradeSchema = z.strictObject({ backup: path });
+const restoreSchema = z.strictObject({
+  config: z.unknown(),
+  natsServer: path,
+  file: path,
+  unlock: unlockSchema,
+  store: z.enum(["sqlite", "kv"]).optional(),
+});
+const intoClusterSchema = restoreSchema.omit({ natsServer: true, store: true });
+const keysSchema = z.strictObject({ file: path, unlock: unlockSchema });
+const upgradeSchema = z.strictObject({ backup: path, schema: z.int().nonnegative() });
+const migrateSchema = z.strictObject({ config: z.unknown(), natsServer: path });
 const inspectSchema = z.strictObject({ bundlesInFolder: z.boolean() });
 
 function parse<T>(schema: z.ZodType<T>, input: unknown): T {
@@ -83,8 +100,14 @@ export async function runBackupTask(mode: BackupMode, data: string, input: unkno
       const { config, ...rest } = parse(restoreSchema, input);
       return restoreBackup({ ...rest, config: configFor(config, data), migrations, nowMs, progress, signal });
     }
+    case "restore-into-cluster": {
+      const { config, ...rest } = parse(intoClusterSchema, input);
+      return restoreIntoCluster({ ...rest, config: configFor(config, data), migrations, nowMs, progress, signal });
+    }
+    case "backup-keys":
+      return readInstanceKeys(parse(keysSchema, input));
     case "upgrade":
-      return upgradeData({ data, migrations, progress, atRestKeyFile, backup: parse(upgradeSchema, input).backup });
+      return upgradeData({ data, migrations, progress, atRestKeyFile, ...parse(upgradeSchema, input) });
     case "rollback-source":
       return { file: await newestUpgradeBackup(data) };
     case "rollback": {
@@ -95,5 +118,14 @@ export async function runBackupTask(mode: BackupMode, data: string, input: unkno
       const findings = await inspectData({ data, migrations, nowMs, atRestKeyFile, ...parse(inspectSchema, input) });
       return { findings };
     }
+    case "migrate-to-kv": {
+      const { config, natsServer } = parse(migrateSchema, input);
+      return migrateToKv({ config: configFor(config, data), natsServer, migrations, nowMs, progress, signal });
+    }
+    case "migrate-to-kv-undo":
+      await undoMigration(data);
+      return { data };
+    case "migrate-to-kv-settle":
+      return { data, removed: await settleMigration(data) };
   }
 }

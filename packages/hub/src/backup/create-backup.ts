@@ -12,19 +12,11 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { saveStream, type BusConnection, type SavedStream } from "@althing/bus";
 import { AppError, hasCode, streams, type Config } from "@althing/contract";
-import {
-  copySqliteFile,
-  listSqliteKeys,
-  openFolderObjects,
-  readSqliteSchemaVersion,
-  rekeySqliteFile,
-  type Migration,
-  type ObjectStore,
-} from "@althing/store";
+import type { Migration, ObjectStore } from "@althing/store";
 import { openBundleObjects } from "../bundle-objects.ts";
 import { openText } from "../at-rest/instance-keys-seal.ts";
 import { dataFormatVersion } from "../data-folder.ts";
-import { isMissing } from "../private-file.ts";
+import { openBlobObjects } from "../open-state.ts";
 import type { Encryption } from "./archive-crypto.ts";
 import { openArchiveWriter, writeFailure, type ArchiveWriter } from "./archive-writer.ts";
 import {
@@ -49,6 +41,7 @@ import {
 import { writeBackupRecord } from "./backup-record.ts";
 import { openDataSource, type DataSource } from "./data-source.ts";
 import { readSpooled, spoolFile } from "./private-spool.ts";
+import { exists, openStateSource, type StateSource } from "./state-source.ts";
 import { viewCopy, type StateView } from "./state-view.ts";
 import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
 
@@ -113,47 +106,57 @@ interface Filled {
 
 async function fill(options: CreateBackupOptions, source: DataSource, writer: ArchiveWriter, spool: string): Promise<Filled> {
   const nats = await source.connect(spool);
-  const blobs = openFolderObjects({ path: source.paths.blobs, ...source.atRest.objects });
-  // Of an encrypted instance the copies stay encrypted, and the file has the key: what is put aside meanwhile opens for nobody.
-  const copyKey = source.atRest.fingerprint === undefined ? undefined : new Uint8Array(randomBytes(32));
-  const bundles = await openBundleObjects(options.config, source, nats.connection).catch(async (error: unknown) => {
-    await nats.close();
-    throw error;
-  });
+  const opened: ObjectStore[] = [];
   try {
-    const head = headOf(options, source);
-    const parts: Record<string, { bytes: number; sha256: string }> = {};
-    const addSmall = async (name: string, bytes: Uint8Array) => {
-      parts[name] = { bytes: bytes.length, sha256: await writer.add(name, bytes.length, bytes) };
-    };
-    const addFile = async (name: string, path: string) => {
-      const { size } = await stat(path);
-      parts[name] = { bytes: size, sha256: await writer.add(name, size, createReadStream(path, { highWaterMark: 1024 * 1024 })) };
-    };
-    await writer.add(headName, ...sized(`${JSON.stringify(head)}\n`));
-    const taken = await takeTogether(options, { source, writer, spool, copyKey, connection: nats.connection, objects: { blobs, bundles } });
-    await addFile(stateName, join(spool, "state.db"));
-    if (taken.stream !== undefined) {
-      const snapshot = readSpooled(join(spool, "rooms.snapshot"), copyKey);
-      parts[roomStreamName] = { bytes: taken.streamBytes, sha256: await writer.add(roomStreamName, taken.streamBytes, snapshot) };
-    }
-    await addExecutions({ source, spool, copyKey }, addFile);
-    const { atRest: _, ...format } = source.format;
-    await addSmall(formatName, Buffer.from(`${JSON.stringify(format)}\n`));
-    for (const name of keyNames) await addSmall(name, await readKeyFile(source, name));
-    if (copyKey !== undefined)
-      await addSmall(databaseKeyName, Buffer.from(`${JSON.stringify({ version: 1, key: Buffer.from(copyKey).toString("base64url") })}\n`));
-    if (options.configFile !== undefined) await addSmall(configName, await readFile(options.configFile));
-    const manifest = manifestOf(options, source, { head, parts, taken });
-    const text = `${JSON.stringify(manifest)}\n`;
-    const id = await writer.add(manifestName, ...sized(text));
-    await writer.add(sealName, ...sized(`${id}  ${manifestName}\n`));
-    return { manifest, id };
+    const blobs = await openBlobObjects(nats.connection, options.config, source);
+    opened.push(blobs);
+    const bundles = await openBundleObjects(options.config, source, nats.connection);
+    opened.push(bundles);
+    const state = openStateSource(source, nats.connection);
+    // Of an encrypted instance the copies stay encrypted, and the file has the key: what is put aside meanwhile opens for nobody.
+    const copyKey = source.atRest.fingerprint === undefined ? undefined : new Uint8Array(randomBytes(32));
+    const take = { source, state, writer, spool, copyKey, connection: nats.connection, objects: { blobs, bundles } };
+    return await fillParts(options, take);
   } finally {
-    await Promise.all([blobs.close(), bundles.close()]);
+    for (const objects of opened) await objects.close();
     await nats.close();
   }
 }
+
+async function fillParts(options: CreateBackupOptions, take: TakeParts): Promise<Filled> {
+  const { source, writer, spool, copyKey } = take;
+  const head = await headOf(options, take);
+  const parts: Record<string, { bytes: number; sha256: string }> = {};
+  const addSmall = async (name: string, bytes: Uint8Array) => {
+    parts[name] = { bytes: bytes.length, sha256: await writer.add(name, bytes.length, bytes) };
+  };
+  const addFile = async (name: string, path: string) => {
+    const { size } = await stat(path);
+    parts[name] = { bytes: size, sha256: await writer.add(name, size, createReadStream(path, { highWaterMark: 1024 * 1024 })) };
+  };
+  await writer.add(headName, ...sized(`${JSON.stringify(head)}\n`));
+  const taken = await takeTogether(options, take);
+  const { state, executions } = placesIn(spool);
+  await addFile(stateName, state);
+  if (taken.stream !== undefined) {
+    const snapshot = readSpooled(join(spool, "rooms.snapshot"), copyKey);
+    parts[roomStreamName] = { bytes: taken.streamBytes, sha256: await writer.add(roomStreamName, taken.streamBytes, snapshot) };
+  }
+  if (await exists(executions)) await addFile(executionsName, executions);
+  const { atRest: _, ...format } = source.format;
+  await addSmall(formatName, Buffer.from(`${JSON.stringify(format)}\n`));
+  for (const name of keyNames) await addSmall(name, await readKeyFile(source, name));
+  if (copyKey !== undefined)
+    await addSmall(databaseKeyName, Buffer.from(`${JSON.stringify({ version: 1, key: Buffer.from(copyKey).toString("base64url") })}\n`));
+  if (options.configFile !== undefined) await addSmall(configName, await readFile(options.configFile));
+  const manifest = manifestOf(options, source, { head, parts, taken });
+  const text = `${JSON.stringify(manifest)}\n`;
+  const id = await writer.add(manifestName, ...sized(text));
+  await writer.add(sealName, ...sized(`${id}  ${manifestName}\n`));
+  return { manifest, id };
+}
+
+const placesIn = (spool: string) => ({ state: join(spool, "state.db"), executions: join(spool, "executions.db") });
 
 /** As it would be in a plain folder. */
 async function readKeyFile({ paths, atRest }: DataSource, name: string): Promise<Buffer> {
@@ -168,18 +171,18 @@ const sized = (text: string): [number, Uint8Array] => {
   return [bytes.length, bytes];
 };
 
-function headOf({ program, nowMs, migrations }: CreateBackupOptions, { keys, paths, atRest }: DataSource): BackupHead {
-  const schema = readSqliteSchemaVersion(paths.stateDb, atRest.sqlite.key);
+async function headOf({ program, nowMs, migrations }: CreateBackupOptions, { source, state }: TakeParts): Promise<BackupHead> {
+  const schema = await state.schemaVersion();
   if (schema > migrations.length) throw new AppError("store.version", { observed: schema, expected: migrations.length });
   return {
     format: "althing-backup",
     version: backupFormatVersion,
     program,
-    instance: instanceId(keys.nameKey),
+    instance: instanceId(source.keys.nameKey),
     createdAt: new Date(nowMs()).toISOString(),
     dataFormat: dataFormatVersion,
     schema,
-    store: "sqlite",
+    store: source.format.store,
   };
 }
 
@@ -190,6 +193,7 @@ export function instanceId(nameKey: Uint8Array): string {
 
 interface TakeParts {
   readonly source: DataSource;
+  readonly state: StateSource;
   readonly writer: ArchiveWriter;
   readonly spool: string;
   readonly copyKey: Uint8Array | undefined;
@@ -208,17 +212,15 @@ interface Taken {
 
 /** State, objects and messages that fit each other. */
 async function takeTogether(options: CreateBackupOptions, take: TakeParts): Promise<Taken> {
-  const { source, spool, copyKey, connection } = take;
-  const { key } = source.atRest.sqlite;
+  const { source, state, spool, copyKey, connection } = take;
   const { progress, migrations, signal } = options;
   const objects = new Map<string, number>();
-  const statePath = join(spool, "state.db");
+  const places = placesIn(spool);
   let lacking: ReadonlySet<string> = new Set();
   for (let tries = 1; tries <= triesMax; tries += 1) {
-    await rm(statePath, { force: true });
-    await copyDatabase({ from: source.paths.stateDb, to: statePath, key, copyKey });
+    await state.copy({ ...places, copyKey, signal });
     await options.onStateCopied?.();
-    const view = await viewCopy({ path: statePath, migrations, shown: source.paths.stateDb, walkChains: false, key: copyKey });
+    const view = await viewCopy({ path: places.state, migrations, shown: state.shown, walkChains: false, key: copyKey });
     progress(`state: ${view.counts.users} users, ${view.counts.rooms} rooms, ${view.counts.communities} communities`);
     const gone = await addObjects(view, objects, take, signal);
     // What an older state lacked as well is not being deleted just now: it is lost.
@@ -231,27 +233,9 @@ async function takeTogether(options: CreateBackupOptions, take: TakeParts): Prom
     const { stream, bytes: streamBytes } = await saveRooms(connection, { path: join(spool, "rooms.snapshot"), key: copyKey, signal });
     requireMessages(view, stream, source);
     progress(`messages: ${stream?.state.messages ?? 0}`);
-    const still = new Set(listSqliteKeys(source.paths.stateDb, "rooms", key).map(([room]) => room));
-    if ([...view.persistedRooms].every((room) => still.has(room))) return { view, stream, streamBytes, objects, missing: lost };
+    if (await state.hasRooms(view.persistedRooms)) return { view, stream, streamBytes, objects, missing: lost };
   }
   throw new AppError("backup.busy", { tries: triesMax });
-}
-
-interface CopyDatabase {
-  readonly from: string;
-  readonly to: string;
-  readonly key: Uint8Array | undefined;
-  readonly copyKey: Uint8Array | undefined;
-}
-
-/** What SQLite cannot write is a matter of the backup's place. */
-async function copyDatabase({ from, to, key, copyKey }: CopyDatabase): Promise<void> {
-  try {
-    await copySqliteFile({ from, to, key });
-    rekeySqliteFile({ path: to, from: key, to: copyKey });
-  } catch (error) {
-    throw hasCode(error, "store.unavailable") ? writeFailure(to, error) : error;
-  }
 }
 
 /** @returns those that are not there, or damaged */
@@ -315,23 +299,6 @@ function requireMessages(view: StateView, stream: SavedStream | undefined, { pat
     path: paths.jetStream,
     detail: `the rooms' messages end at ${has}, and the state knows of ${view.lastSequence}`,
   });
-}
-
-async function addExecutions(
-  { source, spool, copyKey }: Pick<TakeParts, "source" | "spool" | "copyKey">,
-  addFile: (name: string, path: string) => Promise<void>,
-): Promise<void> {
-  const exists = await stat(source.paths.executionsDb).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );
-  if (!exists) return;
-  const path = join(spool, "executions.db");
-  await copyDatabase({ from: source.paths.executionsDb, to: path, key: source.atRest.executions.key, copyKey });
-  await addFile(executionsName, path);
 }
 
 function manifestOf(

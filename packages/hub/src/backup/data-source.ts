@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BusConnection } from "@althing/bus";
 import { connectBus } from "@althing/bus";
-import { AppError, externalNats, hasCode, type Config } from "@althing/contract";
+import { AppError, clusterOf, externalNats, hasCode, type Config } from "@althing/contract";
 import { acquireDataLock, type DataLock } from "../data-lock.ts";
 import type { AtRest } from "../at-rest/at-rest.ts";
 import { dataPaths, readUnlocked, type DataPaths, type Format } from "../data-folder.ts";
@@ -39,6 +39,8 @@ export interface DataSourceOptions {
   readonly natsServer: string | undefined;
 }
 
+/** Of a server that is busy with its people. */
+const connectTimeoutMs = 30_000;
 const reloadTries = 20;
 const reloadWaitMs = 100;
 
@@ -70,20 +72,18 @@ export async function tryLock(paths: DataPaths): Promise<DataLock | undefined> {
   }
 }
 
-/** @throws {encryption.key_missing} {encryption.key_wrong} {encryption.not_enabled} {data.not_found} {data.mode} {data.corrupt} {data.key_missing} {store.version} {config.invalid} */
+/** @throws {encryption.key_missing} {encryption.key_wrong} {encryption.not_enabled} {data.not_found} {data.mode} {data.corrupt} {data.key_missing} {store.version} {backup.node_stopped} */
 export async function openDataSource({ config, natsServer }: DataSourceOptions): Promise<DataSource> {
   const paths = dataPaths(config.data);
   const { format, atRest } = await readUnlocked(paths.root, config.at_rest_key_file);
   if (!format.founded) throw new AppError("data.not_found", { path: paths.root });
-  if (format.store !== "sqlite")
-    throw new AppError("config.invalid", {
-      key: "store",
-      source: "the data folder",
-      observed: format.store,
-      detail: "backups are made of instances with store = sqlite",
-    });
   const keys = await openInstanceKeys(paths.keys, false, atRest.instanceKey);
   const lock = natsServer === undefined ? undefined : await tryLock(paths);
+  // One node's disk may lack what the others have; only together they know the newest.
+  if (lock !== undefined && clusterOf(config) !== undefined) {
+    lock.close();
+    throw new AppError("backup.node_stopped", { path: paths.root });
+  }
   const connectOwn = async (program: string, scratch: string) => {
     const nats = await startPrivateNats({ program, storeDir: paths.jetStream, folder: join(scratch, "nats"), keys, ...atRest.nats });
     return { connection: nats.connection, close: () => nats.stop() };
@@ -95,6 +95,7 @@ export async function openDataSource({ config, natsServer }: DataSourceOptions):
         url: natsUrl(config),
         hubSeed: keys.hubSeed,
         systemSeed: keys.sysSeed,
+        timeoutMs: connectTimeoutMs,
         ...(config.tls_cert === undefined || external?.tls === false ? {} : { certFile: config.tls_cert }),
         // A server of the operator's need not know our system account, and nothing is reloaded here.
         ...(external === undefined ? {} : { signalReload: () => undefined }),

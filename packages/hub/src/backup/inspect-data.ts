@@ -9,7 +9,7 @@ import { lstat, open, readdir, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, isAppError } from "@althing/contract";
 import { listSqliteKeys, readSqliteSchemaVersion, type Migration } from "@althing/store";
-import { beforePlace, type AtRest } from "../at-rest/at-rest.ts";
+import { beforePlace, plainAtRest, type AtRest } from "../at-rest/at-rest.ts";
 import { dataPaths, readUnlocked, type DataPaths } from "../data-folder.ts";
 import { openInstanceKeys } from "../instance-keys.ts";
 import { isMissing } from "../private-file.ts";
@@ -61,9 +61,10 @@ function failure(error: unknown): Omit<Finding, "name"> {
 /** @throws nothing: what cannot be looked at is a finding. */
 export async function inspectData(options: InspectOptions): Promise<Finding[]> {
   const paths = dataPaths(options.data);
-  let atRest: AtRest;
+  let [atRest, isSqlite]: [AtRest, boolean] = [plainAtRest, true];
   try {
-    atRest = (await readUnlocked(paths.root, options.atRestKeyFile)).atRest;
+    const unlocked = await readUnlocked(paths.root, options.atRestKeyFile);
+    [atRest, isSqlite] = [unlocked.atRest, unlocked.format.store === "sqlite"];
   } catch (error) {
     if (!hasCode(error, "data.not_found")) return [{ name: "data folder", ...failure(error) }];
     return [{ name: "data folder", ...note(`${paths.root}: no instance yet`, "`althing up` makes it") }];
@@ -78,11 +79,13 @@ export async function inspectData(options: InspectOptions): Promise<Finding[]> {
       await openInstanceKeys(paths.keys, false, atRest.instanceKey);
       return good("hub.nkey, sys.nkey, instance.json", "with them gone the data is lost: keep a backup elsewhere");
     },
-    store: () => judgeStore(paths, look),
-    objects: () => judgeObjects(paths, look),
+    store: isSqlite
+      ? () => judgeStore(paths, look)
+      : () => Promise.resolve(note("kv", "records are in JetStream: `althing backup verify` reads a backup's whole")),
+    ...(isSqlite ? { objects: () => judgeObjects(paths, look) } : {}),
     disk: () => judgeSpace(paths.root),
     fsync: () => judgeFsync(paths.run),
-    clock: () => judgeClock(paths, options.nowMs()),
+    clock: () => judgeClock(isSqlite ? paths.stateDb : join(paths.root, "format.json"), options.nowMs()),
     encryption: () => judgeEncryption(paths.root, atRest),
     backup: () => judgeBackup(paths.root, options.nowMs()),
     leftovers: () => judgeLeftovers(paths),
@@ -221,8 +224,8 @@ async function judgeFsync(folder: string): Promise<Omit<Finding, "name">> {
 }
 
 /** Signatures live for a minute: a clock that jumped back refuses everybody. */
-async function judgeClock(paths: DataPaths, nowMs: number): Promise<Omit<Finding, "name">> {
-  const { mtimeMs } = await stat(paths.stateDb);
+async function judgeClock(written: string, nowMs: number): Promise<Omit<Finding, "name">> {
+  const { mtimeMs } = await stat(written);
   const aheadMs = mtimeMs - nowMs;
   return aheadMs > 5_000
     ? bad(`${Math.round(aheadMs / 1_000)} s behind the last write`, "set the clock, and let a time service keep it")

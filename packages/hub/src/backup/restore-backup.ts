@@ -7,30 +7,22 @@
  */
 import { lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { loadStream, openCollections, savedStreamSchema, type BusConnection } from "@althing/bus";
-import { AppError, streams, type Config } from "@althing/contract";
+import { openCollections, type BusConnection } from "@althing/bus";
+import { AppError, clusterOf, type Config } from "@althing/contract";
 import { openFolderObjects, rekeySqliteFile, type Migration } from "@althing/store";
 import { plainAtRest, readAtRest, type AtRest } from "../at-rest/at-rest.ts";
 import { sealText } from "../at-rest/instance-keys-seal.ts";
 import { openBundleObjects } from "../bundle-objects.ts";
-import { dataPaths, parseFormat, writeFormat } from "../data-folder.ts";
+import { dataPaths, parseFormat, writeFormat, type Format } from "../data-folder.ts";
 import { openInstanceKeys } from "../instance-keys.ts";
 import { isMissing, writePrivateFile } from "../private-file.ts";
 import type { Unlock } from "./archive-crypto.ts";
 import { syncPath, writeFailure } from "./archive-writer.ts";
-import {
-  configName,
-  executionsName,
-  formatName,
-  keyNames,
-  objectOf,
-  roomStreamName,
-  stateName,
-  type BackupReport,
-} from "./backup-format.ts";
+import { configName, executionsName, formatName, keyNames, roomStreamName, stateName, type BackupReport } from "./backup-format.ts";
 import { extractBackup, type Extracted } from "./extract-backup.ts";
-import { readSpooled } from "./private-spool.ts";
+import { placeMessages, placeObjects, placeRecords } from "./place-state.ts";
 import { startPrivateNats } from "./private-nats.ts";
+import { removeHold } from "./restore-hold.ts";
 import { writeRestoredMark } from "./restored-mark.ts";
 import { everyRecord, openAsItIs, viewCopy } from "./state-view.ts";
 import { sweepAbandoned, temporaryName } from "./temporary-names.ts";
@@ -48,11 +40,14 @@ export interface RestoreOptions extends ReadBackupOptions {
   readonly config: Config;
   /** The nats-server program. */
   readonly natsServer: string;
+  /** What keeps the records from now on; absent: what the backup's own settings say where they go back into the folder, else SQLite. */
+  readonly store?: Format["store"] | undefined;
 }
 
 export interface Restored {
   readonly backup: BackupReport;
   readonly data: string;
+  readonly store: Format["store"];
   /** Where the settings of the backup were put. */
   readonly configFile?: string;
 }
@@ -90,6 +85,8 @@ async function emptyPlace(data: string): Promise<string> {
 /** @throws {restore.not_empty} {backup.not_found} {backup.foreign} {backup.damaged} {backup.version} {backup.key} {backup.write_failed} {nats.start_failed} */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const begunMs = options.nowMs();
+  if (clusterOf(options.config) !== undefined)
+    throw new AppError("cli.usage", { detail: "these are the settings of a cluster's node; `--into-cluster` restores into a cluster" });
   const place = await emptyPlace(resolve(options.config.data));
   const atRest = await readAtRest(options.config.at_rest_key_file, place);
   const parent = dirname(place);
@@ -102,11 +99,14 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   try {
     const extracted = await extractBackup({ ...options, file: resolve(options.file), into: staged, isTrial: false, atRest });
     options.progress("verified; putting it into place");
+    const { manifest } = extracted.content;
+    const store = options.store ?? (manifest.configInData ? manifest.head.store : "sqlite");
+    const target: Staged = { staged, atRest, store };
     rekeyDatabases(extracted, atRest);
-    await placeKeys(extracted, staged, atRest);
-    await dropUnreferenced(options, extracted, { staged, atRest });
-    await loadMessages(options, extracted, { staged, atRest });
-    await endSessions(join(staged, "state", "state.db"), options.migrations, atRest.sqlite.key);
+    await placeKeys(extracted, target);
+    await dropUnreferenced(options, extracted, target);
+    await endSessions(join(staged, stateName), options.migrations, atRest.sqlite.key);
+    await loadStreams(options, extracted, target);
     const { report } = extracted;
     const configFile = await placeConfig(extracted, staged, place);
     await writeRestoredMark(staged, {
@@ -121,7 +121,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
       throw code === "ENOTEMPTY" || code === "EEXIST" ? new AppError("restore.not_empty", { path: place }) : writeFailure(place, error);
     });
     await syncPath(parent);
-    return { backup: report, data: place, ...(configFile === undefined ? {} : { configFile }) };
+    return { backup: report, data: place, store, ...(configFile === undefined ? {} : { configFile }) };
   } catch (error) {
     throw error instanceof Error && "syscall" in error ? writeFailure(place, error) : error;
   } finally {
@@ -132,9 +132,10 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
 interface Staged {
   readonly staged: string;
   readonly atRest: AtRest;
+  readonly store: Format["store"];
 }
 
-function rekeyDatabases({ files, databaseKey: from }: Extracted, { sqlite, executions }: AtRest): void {
+export function rekeyDatabases({ files, databaseKey: from }: Extracted, { sqlite, executions }: AtRest): void {
   for (const [name, to] of [
     [stateName, sqlite.key],
     [executionsName, executions.key],
@@ -144,7 +145,7 @@ function rekeyDatabases({ files, databaseKey: from }: Extracted, { sqlite, execu
   }
 }
 
-async function placeKeys({ held }: Extracted, staged: string, { fingerprint, instanceKey }: AtRest): Promise<void> {
+async function placeKeys({ held }: Extracted, { staged, atRest: { fingerprint, instanceKey }, store }: Staged): Promise<void> {
   await mkdir(join(staged, "keys"), { mode: 0o700 });
   for (const name of keyNames) {
     const text = held.get(name)?.toString("utf8") ?? "";
@@ -153,11 +154,15 @@ async function placeKeys({ held }: Extracted, staged: string, { fingerprint, ins
   }
   const path = join(staged, formatName);
   const { atRest: _, ...format } = parseFormat(path, held.get(formatName)?.toString("utf8") ?? "");
-  await writeFormat(path, { ...format, ...(fingerprint === undefined ? {} : { atRest: fingerprint }) });
+  await writeFormat(path, { ...format, store, ...(fingerprint === undefined ? {} : { atRest: fingerprint }) });
 }
 
 /** Objects of an older state of the same backup, which were removed while it was made. */
-async function dropUnreferenced({ migrations }: RestoreOptions, { content, files }: Extracted, { staged, atRest }: Staged): Promise<void> {
+export async function dropUnreferenced(
+  { migrations }: Pick<RestoreOptions, "migrations">,
+  { content, files }: Extracted,
+  { staged, atRest }: Pick<Staged, "staged" | "atRest">,
+): Promise<void> {
   const path = join(staged, "state", "state.db");
   const { objects } = await viewCopy({ path, migrations, shown: "state", walkChains: false, key: atRest.sqlite.key });
   for (const name of content.objects.keys()) {
@@ -166,57 +171,57 @@ async function dropUnreferenced({ migrations }: RestoreOptions, { content, files
   }
 }
 
-/** Messages, and packages where they do not lie in the folder, by a server that nobody else reaches. */
-async function loadMessages(options: RestoreOptions, extracted: Extracted, { staged, atRest }: Staged): Promise<void> {
-  const { config, natsServer, progress } = options;
+/** Messages, packages where they do not lie in the folder, and with `kv` the records: by a server that nobody else reaches. */
+async function loadStreams(options: RestoreOptions, extracted: Extracted, { staged, atRest, store }: Staged): Promise<void> {
+  const { config, natsServer, progress, nowMs, signal } = options;
   const { content, files } = extracted;
   const snapshot = files[roomStreamName];
   const movesBundles = config.bundle_store !== "folder" && content.manifest.objects.bundles.count > 0;
-  if (snapshot === undefined && !movesBundles) return;
+  if (snapshot === undefined && !movesBundles && store === "sqlite") return;
   const paths = dataPaths(staged);
   const keys = await openInstanceKeys(paths.keys, false, atRest.instanceKey);
   const scratch = join(staged, temporaryName("spool"));
   const nats = await startPrivateNats({ program: natsServer, storeDir: paths.jetStream, folder: scratch, keys, ...atRest.nats });
+  const { connection } = nats;
   try {
-    if (snapshot !== undefined) {
-      progress("messages");
-      const saved = savedStreamSchema.parse(content.manifest.streams[streams.rooms]);
-      await loadStream(nats.connection.account, saved, readSpooled(snapshot, extracted.spoolKey));
+    if (snapshot !== undefined) progress("messages");
+    await placeMessages(extracted, { connection, replicas: 1 });
+    if (movesBundles) await moveBundles(config, { paths, atRest }, connection, extracted);
+    if (store === "kv") {
+      progress("records");
+      const databaseKeys = { state: atRest.sqlite.key, executions: atRest.executions.key };
+      await placeRecords(extracted, databaseKeys, { connection, replicas: 1, nowMs: nowMs(), signal });
     }
-    if (movesBundles) await moveBundles(config, { paths, atRest }, nats.connection, extracted);
   } finally {
     await nats.stop();
   }
   if (snapshot !== undefined) await rm(snapshot);
+  if (store === "kv") for (const name of [stateName, executionsName]) await rm(join(staged, name), { force: true });
 }
 
 async function moveBundles(
   config: Config,
   folder: { readonly paths: ReturnType<typeof dataPaths>; readonly atRest: AtRest },
   connection: BusConnection,
-  { files }: Extracted,
+  extracted: Extracted,
 ): Promise<void> {
-  const objects = await openBundleObjects(config, folder, connection);
-  const staged = openFolderObjects({ path: folder.paths.bundles, ...folder.atRest.objects });
+  const to = await openBundleObjects(config, folder, connection);
+  const from = openFolderObjects({ path: folder.paths.bundles, ...folder.atRest.objects });
   try {
-    for (const [name, path] of Object.entries(files)) {
-      const object = objectOf(name);
-      if (object?.kind !== "bundles" || (await lstat(path).catch(() => undefined)) === undefined) continue;
-      await objects.put(object.hash, await staged.get(object.hash));
-      await rm(path);
-    }
+    await placeObjects(extracted, "bundles", { from, to });
   } finally {
-    await Promise.all([objects.close(), staged.close()]);
+    await Promise.all([to.close(), from.close()]);
   }
 }
 
 /** Nobody is connected to a restored instance, and the link of a first admin was shown long ago. */
-async function endSessions(path: string, migrations: readonly Migration[], key: Uint8Array | undefined): Promise<void> {
+export async function endSessions(path: string, migrations: readonly Migration[], key: Uint8Array | undefined): Promise<void> {
   const store = await openAsItIs(path, migrations, key);
   try {
     const { sessions, adminLink } = openCollections(store);
     for await (const { key } of everyRecord(sessions)) await sessions.delete(key);
     await adminLink.delete(["current"]);
+    await removeHold(store);
   } finally {
     await store.close();
   }

@@ -48,9 +48,13 @@ export function lastOldExpiryMs(restoredAtMs: number): number {
 
 /** @throws {data.corrupt} {data.mode} */
 export async function refuseWhatCameBefore(claims: ClaimStore, root: string, nowMs: number): Promise<ClaimStore> {
-  const mark = await readRestoredMark(root);
-  if (mark === undefined) return claims;
-  const lastMs = lastOldExpiryMs(Date.parse(mark.restoredAt));
+  return refuseBefore(claims, (await readRestoredMark(root))?.restoredAt, nowMs);
+}
+
+/** @param restoredAt when a restore began; absent: there was none */
+export function refuseBefore(claims: ClaimStore, restoredAt: string | undefined, nowMs: number): ClaimStore {
+  if (restoredAt === undefined) return claims;
+  const lastMs = lastOldExpiryMs(Date.parse(restoredAt));
   if (nowMs > lastMs) return claims;
   const lastClaimMs = claimExpiryMs(lastMs / 1_000);
   return {

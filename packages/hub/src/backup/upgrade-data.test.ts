@@ -40,7 +40,7 @@ const breakOff: Migration = {
 const loseUsers: Migration = { ...breakOff, describe: "loses people", run: (store) => breakOff.run(store).catch(() => undefined) };
 
 const upgrade = (migrations: readonly Migration[]) =>
-  upgradeData({ data: data(), migrations, backup: "x.backup", progress: () => undefined });
+  upgradeData({ data: data(), migrations, backup: "x.backup", schema: 0, progress: () => undefined });
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => "taken",
@@ -114,7 +114,7 @@ test("a folder that is in use is refused", async () => {
   const lock = await lockFolder(dataPaths(data()));
   // The same process may lock again: another one is asked.
   const { oneShot } = await import("../../test/backup-tools.ts");
-  const { value } = await oneShot("upgrade", data(), { backup: "x" }).answer;
+  const { value } = await oneShot("upgrade", data(), { backup: "x", schema: 0 }).answer;
   expect(value).toMatchObject({ code: "data.locked" });
   lock.close();
 });

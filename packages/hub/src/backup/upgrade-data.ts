@@ -8,7 +8,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError } from "@althing/contract";
 import { copySqliteFile, openSqliteStore, readSqliteSchemaVersion, type Migration } from "@althing/store";
-import { dataPaths, readUnlocked, type DataPaths } from "../data-folder.ts";
+import { dataPaths, readDataFormat, readUnlocked, type DataPaths } from "../data-folder.ts";
 import { isMissing } from "../private-file.ts";
 import { syncPath } from "./archive-writer.ts";
 import { lockFolder } from "./data-source.ts";
@@ -24,6 +24,8 @@ export interface UpgradeOptions {
   readonly atRestKeyFile?: string | undefined;
   /** Named when it fails. */
   readonly backup: string;
+  /** Of the records, as that backup says. */
+  readonly schema: number;
   readonly progress: (text: string) => void;
 }
 
@@ -35,7 +37,10 @@ export interface Upgraded {
 /** @throws {encryption.key_missing} {encryption.key_wrong} {data.not_found} {data.locked} {store.version} {upgrade.failed} */
 export async function upgradeData(options: UpgradeOptions): Promise<Upgraded> {
   const paths = dataPaths(options.data);
-  const { sqlite } = (await readUnlocked(paths.root, options.atRestKeyFile)).atRest;
+  const { format, atRest } = await readUnlocked(paths.root, options.atRestKeyFile);
+  const { sqlite } = atRest;
+  // Records in JetStream are brought forward by the first hub that opens them, each step under a lease.
+  if (format.store === "kv") return { from: options.schema, to: options.migrations.length };
   const lock = await lockFolder(paths);
   const folder = dirname(paths.stateDb);
   const copy = join(folder, temporaryName("state"));
@@ -131,7 +136,8 @@ export async function rollBack(options: RestoreOptions): Promise<RolledBack> {
   const lock = isThereNow ? await lockFolder(paths) : undefined;
   const fresh = `${root}.restored-${stamp(options.nowMs())}`;
   try {
-    const restored = await restoreBackup({ ...options, config: { ...options.config, data: fresh } });
+    const store = options.store ?? (isThereNow ? (await readDataFormat(root)).store : undefined);
+    const restored = await restoreBackup({ ...options, store, config: { ...options.config, data: fresh } });
     const configFile = restored.configFile?.replace(fresh, root);
     const replaced = `${root}.replaced-${stamp(options.nowMs())}`;
     if (lock !== undefined) await rename(root, replaced);
@@ -140,6 +146,7 @@ export async function rollBack(options: RestoreOptions): Promise<RolledBack> {
     return {
       backup: restored.backup,
       data: root,
+      store: restored.store,
       ...(configFile === undefined ? {} : { configFile }),
       ...(lock === undefined ? {} : { replaced }),
     };

@@ -52,6 +52,12 @@ export function changesOf({ topic }: Pick<PublicEvent, "topic">): readonly Chang
   return ["events.", ...(changedBy[topic.slice(0, topic.indexOf("."))] ?? [])];
 }
 
+/** A stream that lied or was refused for another reason than the reader's rights is tried again after so long. */
+const doubtMs = 10_000;
+
+/** Membership or the right to read ended: the pages ask again and say so. */
+const isForGood = (error: unknown): boolean => isAppError(error) && [401, 403, 404].includes(error.status);
+
 /** Follows the community's log and reads again what an event changed. Ends with the page. */
 function useLiveEvents(ref: string, mayRead: boolean): void {
   const { client } = useSession();
@@ -59,13 +65,25 @@ function useLiveEvents(ref: string, mayRead: boolean): void {
   useEffect(() => {
     if (!mayRead) return undefined;
     const ended = new AbortController();
+    const { signal } = ended;
     const follow = async () => {
-      for await (const event of client.followEvents(ref, { signal: ended.signal })) await readAgain(queries, changesOf(event));
+      for await (const event of client.followEvents(ref, { signal })) await readAgain(queries, changesOf(event));
     };
-    follow().catch(() => {
-      // Refused for good: membership or the right to read ended. The pages ask again and say so.
-      if (!ended.signal.aborted) void readAgain(queries, ["communities."]);
-    });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      follow().catch((error: unknown) => {
+        if (signal.aborted) return;
+        void readAgain(queries, ["communities."]);
+        if (isForGood(error)) return;
+        timer = setTimeout(() => {
+          begin();
+          // What happened meanwhile, nobody told.
+          void queries.invalidateQueries();
+        }, doubtMs);
+      });
+    };
+    begin();
+    signal.addEventListener("abort", () => clearTimeout(timer));
     return () => ended.abort();
   }, [client, queries, ref, mayRead]);
 }

@@ -3,10 +3,12 @@
  *
  * Invariant: a name is the server's answer and is never guessed: who cannot be found is shown by the start of their id, who was erased by the words given.
  */
-import type { CommunityMember, EndpointId } from "@althing/contract";
+import type { CommunityMember, CommunityPermission, EndpointId } from "@althing/contract";
 import { useEffect } from "react";
 import { Person } from "../ui/index.ts";
 import { usePages, useRead, type PagesResult } from "./calls.ts";
+import { useCommunity } from "./community.tsx";
+import { useAppTexts } from "./texts.ts";
 import { useSession } from "./session.tsx";
 
 const idShownChars = 8;
@@ -58,4 +60,20 @@ export function useEverybody(community: string): Everybody {
   useMorePages(list, true);
   const members = new Map(list.rows.map((member) => [member.endpoint, member]));
   return { members, isComplete: !list.isPending && !list.hasMore, isPending: list.isPending, error: list.error };
+}
+
+const namedMax = 3;
+
+/** Some of those who hold a permission here, by handle, to be asked for it. `undefined`: nobody of those who were looked through, or nobody knows yet. */
+export function useNamesOfThoseWho(permission: CommunityPermission): string | undefined {
+  const t = useAppTexts();
+  const { community, ref } = useCommunity();
+  const params = { community: ref };
+  const isMember = community.roles !== undefined;
+  const roles = useRead("roles.list", { params }, { enabled: isMember }).data?.roles ?? [];
+  const members = useRead("communities.members", { params, query: { limit: 200 } }, { enabled: isMember }).data?.members ?? [];
+  const able = new Set(roles.filter(({ permissions }) => permissions.includes(permission)).map(({ role }) => role));
+  const names = members.filter((member) => member.roles.some((role) => able.has(role))).map(({ handle }) => handle);
+  if (names.length === 0) return undefined;
+  return names.length > namedMax ? t("someOf", { names: names.slice(0, namedMax).join(", ") }) : names.join(", ");
 }

@@ -12,6 +12,7 @@ export const useAppTexts = defineTexts("app", {
   mainNav: "Althing",
   communityNav: "Community",
   extensions: "Extensions",
+  someOf: "{{names}} and others",
   connection: {
     lost: "Not connected. What is on the screen may be old; trying again by itself.",
     back: "Connected again.",

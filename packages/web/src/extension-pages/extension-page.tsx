@@ -9,6 +9,7 @@ import { Link, useRouter, useRouterState } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { useNamesOfThoseWho } from "../app/people.tsx";
 import { navLinks, readExtensionPages, type ExtensionPages, type NavItem } from "../extension-frame/index.ts";
 import { EmptyState, LinkButton, Page, PageHeader, Refusal, Skeleton } from "../ui/index.ts";
 import { extensionAddress, readExtensionAddress, type ExtensionPlace } from "./extension-address.ts";
@@ -109,6 +110,7 @@ function WhyNot({ extension }: { readonly extension: string }) {
   const { ref, can } = useCommunity();
   const mayRead = can("plugins.read");
   const read = useRead("packages.get", { params: { community: ref, install: extension } }, { enabled: mayRead });
+  const admins = useNamesOfThoseWho("plugins.packages.manage");
   if (mayRead && read.isPending)
     return (
       <Page>
@@ -118,7 +120,7 @@ function WhyNot({ extension }: { readonly extension: string }) {
   const blocked = read.data?.blocked;
   const error =
     blocked === undefined
-      ? new AppError("ext.not_found", { extension })
+      ? new AppError("ext.not_found", { extension, ...(admins === undefined ? {} : { who: admins }) })
       : new AppError("install.blocked", { rule: blocked.rule, detail: blocked.text, who: blocked.who });
   return <NotShown error={error} />;
 }

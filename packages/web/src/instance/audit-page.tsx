@@ -9,6 +9,7 @@ import { useEffect, useState } from "react";
 import { usePages } from "../app/calls.ts";
 import { Badge, Button, EmptyState, Facts, ListState, Person, SearchField, Table, Time, type Tone } from "../ui/index.ts";
 import { saveFile } from "../ui/save-file.ts";
+import { targetRows } from "./audit-target.ts";
 import { InstanceFrame } from "./instance-frame.tsx";
 import { useInstanceTexts } from "./texts.ts";
 
@@ -109,19 +110,7 @@ function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
         { name: t("audit.when"), cell: ({ time }) => <Time at={time} form="short" /> },
         {
           name: t("audit.target"),
-          cell: ({ target }) => (
-            <Facts
-              facts={Object.entries(target).map(
-                ([name, value]) =>
-                  [
-                    name,
-                    <bdi key={name} className="font-mono text-sm">
-                      {value}
-                    </bdi>,
-                  ] as const,
-              )}
-            />
-          ),
+          cell: ({ target }) => <Target target={target} />,
         },
         {
           name: t("audit.outcome"),
@@ -134,6 +123,50 @@ function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
           ),
         },
       ]}
+    />
+  );
+}
+
+const fields = [
+  "handle",
+  "signPub",
+  "role",
+  "anchors",
+  "id",
+  "defaults",
+  "ceilings",
+  "locks",
+  "name",
+  "version",
+  "contentHash",
+  "reason",
+  "undo",
+  "signer",
+  "publisherId",
+  "community",
+  "endpoint",
+] as const;
+
+/** A field of a later version is shown by its own name. */
+function Target({ target }: { readonly target: AuditEntry["target"] }) {
+  const t = useInstanceTexts();
+  return (
+    <Facts
+      facts={targetRows(target).map(({ name, text, whole }) => {
+        const known = fields.find((field) => field === name);
+        return [
+          known === undefined ? name : t(`audit.fields.${known}`),
+          <div key={name} className="grid min-w-0 gap-1">
+            <bdi className="font-mono text-sm break-all">{text}</bdi>
+            {whole !== undefined && (
+              <details>
+                <summary className="min-h-11 py-2 text-sm text-accent">{t("audit.whole")}</summary>
+                <pre className="text-xs whitespace-pre-wrap break-all">{whole}</pre>
+              </details>
+            )}
+          </div>,
+        ] as const;
+      })}
     />
   );
 }

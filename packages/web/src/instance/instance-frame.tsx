@@ -17,6 +17,7 @@ export function InstanceFrame({
   const t = useInstanceTexts();
   return (
     <Page wide>
+      <PageHeader title={title} {...(lead === undefined ? {} : { lead })} {...(actions === undefined ? {} : { actions })} />
       <PageTabs
         label={t("title")}
         tabs={[
@@ -30,7 +31,6 @@ export function InstanceFrame({
           { to: "/instance/audit", name: t("tabs.audit") },
         ]}
       />
-      <PageHeader title={title} {...(lead === undefined ? {} : { lead })} {...(actions === undefined ? {} : { actions })} />
       {children}
     </Page>
   );

@@ -68,7 +68,7 @@ function PackageRow({ summary: { name, latest, versions } }: { readonly summary:
         <Button
           tone="quiet"
           aria-expanded={isOpen}
-          aria-label={t("registry.showName", { name: latest.displayName })}
+          aria-label={t(isOpen ? "registry.hideName" : "registry.showName", { name: latest.displayName })}
           onClick={() => setIsOpen(!isOpen)}
         >
           {isOpen ? t("registry.hide") : t("registry.show")}
@@ -85,7 +85,8 @@ function Versions({ name }: { readonly name: PackageVersion["name"] }) {
   const t = useInstanceTexts();
   const [marking, setMarking] = useState<Mark>();
   const read = useRead("registry.get", { params: { name } });
-  if (read.data === undefined) return read.isError ? <Refusal error={read.error} /> : <Skeleton rows={2} />;
+  if (read.data === undefined)
+    return read.isError ? <Refusal error={read.error} onRetry={() => void read.refetch()} /> : <Skeleton rows={2} />;
   const button = (act: Mark["act"], version: PackageVersion, isSet: boolean) => {
     const text =
       act === "deprecate"

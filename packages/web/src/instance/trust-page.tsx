@@ -2,6 +2,7 @@
 import type { RouteResponse } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { useAct, useRead } from "../app/calls.ts";
+import { useSession } from "../app/session.tsx";
 import {
   Actions,
   Badge,
@@ -24,6 +25,7 @@ type Anchor = Trust["anchors"][number];
 
 export function TrustPage() {
   const t = useInstanceTexts();
+  const { user } = useSession();
   const read = useRead("trust.list");
   return (
     <InstanceFrame title={t("trust.title")} lead={t("trust.lead")}>
@@ -36,7 +38,7 @@ export function TrustPage() {
       ) : (
         <Known trust={read.data} />
       )}
-      <AddTrust />
+      {user.role === "admin" && <AddTrust />}
     </InstanceFrame>
   );
 }
@@ -75,6 +77,7 @@ function Known({ trust: { anchors, revocationLists } }: { readonly trust: Trust 
 
 function AnchorsTable({ anchors, onRemove }: { readonly anchors: readonly Anchor[]; readonly onRemove: (anchor: Anchor) => void }) {
   const t = useInstanceTexts();
+  const { user } = useSession();
   return (
     <Table
       label={t("trust.anchors")}
@@ -87,7 +90,8 @@ function AnchorsTable({ anchors, onRemove }: { readonly anchors: readonly Anchor
           cell: ({ subject, id }) => (
             <div className="grid gap-1">
               <bdi className="font-semibold">{subject}</bdi>
-              <code className="text-sm break-all text-soft">{id}</code>
+              {/* A plain key has no other name than itself. */}
+              {subject !== id && <code className="text-sm break-all text-soft">{id}</code>}
             </div>
           ),
         },
@@ -99,7 +103,7 @@ function AnchorsTable({ anchors, onRemove }: { readonly anchors: readonly Anchor
           cell: (anchor) =>
             anchor.source === "file" ? (
               <span className="text-sm text-soft">{t("trust.fileWhy")}</span>
-            ) : (
+            ) : user.role !== "admin" ? null : (
               <Button tone="quiet" aria-label={t("trust.removeName", { who: anchor.subject })} onClick={() => onRemove(anchor)}>
                 {t("trust.remove")}
               </Button>

@@ -15,6 +15,8 @@ import { useInstanceTexts } from "./texts.ts";
 
 export function UsersPage() {
   const t = useInstanceTexts();
+  const { user } = useSession();
+  const isAdmin = user.role === "admin";
   const [search, setSearch] = useState("");
   const [isAdding, setIsAdding] = useState(false);
   const [revoking, setRevoking] = useState<User>();
@@ -30,15 +32,21 @@ export function UsersPage() {
       title={t("users.title")}
       lead={t("users.lead")}
       actions={
-        <Button tone="quiet" onClick={() => setIsAdding(true)}>
-          {t("users.add")}
-        </Button>
+        isAdmin && (
+          <Button tone="quiet" onClick={() => setIsAdding(true)}>
+            {t("users.add")}
+          </Button>
+        )
       }
     >
-      <Section title={t("users.invite")} lead={t("users.inviteLead")}>
-        <InstanceInvitation />
-      </Section>
-      <SearchField label={t("users.search")} value={search} onChange={setSearch} />
+      {isAdmin && (
+        <>
+          <Section title={t("users.invite")} lead={t("users.inviteLead")}>
+            <InstanceInvitation />
+          </Section>
+          <SearchField label={t("users.search")} value={search} onChange={setSearch} />
+        </>
+      )}
       <ListState list={list} empty={null}>
         {rows.length === 0 ? (
           <EmptyState title={t("users.noMatch")}>{t("users.noMatchText")}</EmptyState>

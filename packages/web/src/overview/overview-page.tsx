@@ -55,7 +55,12 @@ function About() {
         facts={[
           [
             t("members"),
-            <Link key="members" to="/c/$community/members" params={{ community: ref }}>
+            <Link
+              key="members"
+              to="/c/$community/members"
+              params={{ community: ref }}
+              aria-label={t("membersLink", { count: community.members, members: wholeNumber(community.members) })}
+            >
               {wholeNumber(community.members)}
             </Link>,
           ],

@@ -6,6 +6,8 @@ export const useOverviewTexts = defineTexts("overview", {
   describe: "Describe it",
   about: "About",
   members: "Members",
+  membersLink_one: "{{members}} member",
+  membersLink_other: "{{members}} members",
   yourRoles: "Your roles",
   registration: "Coming in",
   founded: "Founded",

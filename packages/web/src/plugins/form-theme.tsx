@@ -12,14 +12,19 @@ import type {
   ArrayFieldTemplateProps,
   FieldTemplateProps,
   ObjectFieldTemplateProps,
+  UnsupportedFieldProps,
   WidgetProps,
 } from "@rjsf/utils";
 import { asNumber } from "@rjsf/utils";
+import { createContext, useContext } from "react";
 import { Button, CheckField, SelectField, TextArea, TextField } from "../ui/index.ts";
 import { useSettingTexts } from "./setting-texts.ts";
 
 const longTextFrom = 200;
 const inputTypes: Readonly<Record<string, string>> = { date: "date", time: "time", email: "email", uri: "url" };
+
+/** The library calls the entries of a list `Words-1`. */
+const entryName = (title: string): string => title.replace(/-(\d+)$/, " $1");
 
 function useFacts({ label, schema, rawErrors, required }: Pick<WidgetProps, "label" | "schema" | "rawErrors" | "required">) {
   const t = useSettingTexts();
@@ -29,7 +34,7 @@ function useFacts({ label, schema, rawErrors, required }: Pick<WidgetProps, "lab
   const hint = [schema.description, required === true && isField ? t("needed") : undefined]
     .filter((one) => one !== undefined && one !== "")
     .join(" · ");
-  return { label, fault, ...(hint === "" ? {} : { hint: <bdi>{hint}</bdi> }) };
+  return { label: entryName(label), fault, ...(hint === "" ? {} : { hint: <bdi>{hint}</bdi> }) };
 }
 
 function TextWidget(props: WidgetProps) {
@@ -98,7 +103,7 @@ function CheckboxesWidget({ label, value, options, disabled, readonly, onChange 
   const choices = options.enumOptions ?? [];
   return (
     <fieldset className="grid gap-2" disabled={disabled === true || readonly === true}>
-      <legend className="mb-1 font-semibold">{label}</legend>
+      <legend className="mb-1 font-semibold">{entryName(label)}</legend>
       {choices.map((choice) => (
         <CheckField
           key={String(choice.value)}
@@ -131,7 +136,7 @@ function ObjectFieldTemplate({ title, description, properties, fieldPathId }: Ob
   if (fieldPathId.path.length === 0) return <div className="grid gap-5">{fields}</div>;
   return (
     <fieldset className="grid gap-4 rounded-lg border border-line p-4">
-      <legend className="px-1 font-semibold">{title}</legend>
+      <legend className="px-1 font-semibold">{entryName(title)}</legend>
       {description !== undefined && <p className="text-sm text-soft">{description}</p>}
       {fields}
     </fieldset>
@@ -191,6 +196,32 @@ function ArrayFieldItemTemplate({ children, buttonsProps, hasToolbar, index, dis
   );
 }
 
+/** Leads to the other way of editing. */
+export const JsonWayContext = createContext<() => void>(() => undefined);
+
+/** What no form can be made of: named, with the way that can edit it. Its value stays as it is. */
+function UnsupportedFieldTemplate({ schema, fieldPathId }: UnsupportedFieldProps) {
+  const t = useSettingTexts();
+  const toJson = useContext(JsonWayContext);
+  const name = schema.title ?? fieldPathId.path.join(".");
+  return (
+    <div role="group" aria-label={name} className="grid justify-items-start gap-1 rounded-lg border border-dashed border-edge p-4">
+      <p className="font-semibold">
+        <bdi>{name}</bdi>
+      </p>
+      {schema.description !== undefined && (
+        <p className="text-sm text-soft">
+          <bdi>{schema.description}</bdi>
+        </p>
+      )}
+      <p>{t("notInForm")}</p>
+      <Button tone="plain" onClick={toJson}>
+        {t("notInFormGo")}
+      </Button>
+    </div>
+  );
+}
+
 const theme: ThemeProps = {
   widgets: {
     TextWidget,
@@ -206,7 +237,7 @@ const theme: ThemeProps = {
     CheckboxWidget,
     CheckboxesWidget,
   },
-  templates: { FieldTemplate, ObjectFieldTemplate, ArrayFieldTemplate, ArrayFieldItemTemplate },
+  templates: { FieldTemplate, ObjectFieldTemplate, ArrayFieldTemplate, ArrayFieldItemTemplate, UnsupportedFieldTemplate },
 };
 
 export const SchemaForm = withTheme(theme);

@@ -1,6 +1,5 @@
 /** What a package is: the decision that waits, what it may do, who signed it, and every field of its manifest. */
 import { Badge, CopyButton, Facts, Section, Time } from "../ui/index.ts";
-import { fullTime } from "../app/times.ts";
 import { AskedList } from "./asked-list.tsx";
 import { DataFacts, EndpointFacts, LimitFacts } from "./consent-facts.tsx";
 import { ConsentPanel } from "./consent-panel.tsx";
@@ -53,26 +52,9 @@ function Granted({ here: { install, view, effective } }: { readonly here: Packag
 
 function Signature({ here: { install, view } }: { readonly here: PackageHere }) {
   const t = usePackageTexts();
-  const { chain } = install.trust;
   return (
     <Section title={t("trust.title")}>
-      <div className="grid gap-4">
-        <SignerFacts install={install} view={view} />
-        {chain.length > 0 && (
-          <div className="grid gap-2">
-            <h3 className="font-semibold">{t("signer.chain")}</h3>
-            <ol className="grid list-decimal gap-2 ps-5">
-              {chain.map(({ subject, sha256, notAfter }) => (
-                <li key={sha256}>
-                  <bdi>{subject}</bdi>, {t("signer.validTo", { time: fullTime(notAfter) })}
-                  <br />
-                  <code className="text-sm break-all text-soft">{sha256}</code>
-                </li>
-              ))}
-            </ol>
-          </div>
-        )}
-      </div>
+      <SignerFacts install={install} view={view} />
     </Section>
   );
 }

@@ -118,8 +118,8 @@ export const usePackageTexts = defineTexts("package", {
     offText: "It is switched off, so it cannot fail.",
     waitsText: "It waits for consent, so it does nothing.",
     recent: "Lately",
-    recentText_one: "of the last {{count}} call {{failed}} failed.",
-    recentText_other: "of the last {{count}} calls {{failed}} failed.",
+    recentText_one: "{{failed}} of the last {{count}} call failed.",
+    recentText_other: "{{failed}} of the last {{count}} calls failed.",
     none: "It has not been called yet.",
     faults: "What failed lately",
     noFaults: "Nothing failed.",
@@ -163,10 +163,10 @@ export const usePackageTexts = defineTexts("package", {
   usage: {
     title: "Usage",
     overTime: "Over time",
-    lead: "What it uses beside what it may use. At 80 % it is close, at 100 % further calls are refused until time passes.",
+    lead: "What it uses beside what it may use. At 80 % you are warned, at 100 % further calls are refused until time passes.",
     of: "{{used}} of {{limit}}",
     over: "used up",
-    close: "close",
+    close: "nearly used up",
     quotas: {
       fuelPerHour: "Work in this hour",
       wallTimeMsPerHour: "Time in this hour",
@@ -197,6 +197,7 @@ export const usePackageTexts = defineTexts("package", {
     installedAt: "Installed",
     trust: "Signature",
     hash: "Content",
+    actions: "Actions",
     back: "Go back to {{version}}",
     backTitle: "Go back to version {{version}}",
     backText:

@@ -7,6 +7,7 @@
 import type { PluginPolicyChange, RouteResponse } from "@althing/contract";
 import { useAct, useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { useNamesOfThoseWho } from "../app/people.tsx";
 import { wholeNumber } from "../app/times.ts";
 import { Badge, Button, Card, Page, Refusal, Section, Skeleton, Table, useToast } from "../ui/index.ts";
 import { PluginsHeader } from "./plugin-tabs.tsx";
@@ -32,6 +33,18 @@ export function PolicyPage() {
   );
 }
 
+function ReadOnlyNote() {
+  const t = usePolicyTexts();
+  const who = useNamesOfThoseWho("plugins.policy.manage");
+  return (
+    <Card tone="note">
+      <p>
+        <bdi>{who === undefined ? t("readOnly") : t("readOnlyAsk", { who })}</bdi>
+      </p>
+    </Card>
+  );
+}
+
 function Editor({ view }: { readonly view: RouteResponse<"policy.get"> }) {
   const t = usePolicyTexts();
   const toast = useToast();
@@ -49,11 +62,7 @@ function Editor({ view }: { readonly view: RouteResponse<"policy.get"> }) {
   const error = save.error ?? dryRun.error;
   return (
     <>
-      {!mayManage && (
-        <Card tone="note">
-          <p>{t("readOnly")}</p>
-        </Card>
-      )}
+      {!mayManage && <ReadOnlyNote />}
       <PolicyEditor
         level="community"
         value={view.community}

@@ -26,6 +26,8 @@ export const useSettingTexts = defineTexts("settings", {
   formOrJson: "How to edit",
   json: "Settings as JSON",
   jsonHint: "Everything is set whole: what is not written here goes back to its default.",
+  notInForm: "This form has no field for that. What is set stays as it is; you can change it as JSON.",
+  notInFormGo: "Edit as JSON",
   notJson: "This is no JSON: {{detail}}",
   notObject: "Write one object in braces.",
   found_one: "One value does not fit.",

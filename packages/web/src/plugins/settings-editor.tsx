@@ -94,6 +94,7 @@ export function SettingsEditor(props: SettingsEditorProps) {
         isTyped={isTyped}
         onDraft={setDraft}
         onTake={take}
+        onJson={() => setMode("json")}
       />
     </div>
   );
@@ -106,9 +107,10 @@ interface ModeProps extends SettingsEditorProps {
   readonly isTyped: boolean;
   readonly onDraft: (value: Settings) => void;
   readonly onTake: () => void;
+  readonly onJson: () => void;
 }
 
-function FormMode({ schema, draft, faults, isReadOnly, onDraft, onSave, ...rest }: ModeProps) {
+function FormMode({ schema, draft, faults, isReadOnly, onDraft, onSave, onJson, ...rest }: ModeProps) {
   const [count, setCount] = useState(0);
   const serverErrors = useMemo(() => errorTree(faults), [faults]);
   return (
@@ -121,6 +123,7 @@ function FormMode({ schema, draft, faults, isReadOnly, onDraft, onSave, ...rest 
         onChange={onDraft}
         onSubmit={onSave}
         onFaults={setCount}
+        onJson={onJson}
       >
         <SaveRow {...rest} isReadOnly={isReadOnly} count={count} />
       </SettingsForm>

@@ -41,7 +41,7 @@ export function VersionsTab({ here }: { readonly here: PackageHere }) {
           { name: t("versions.trust"), cell: ({ trust }) => <SignatureBadge trust={trust} /> },
           { name: t("versions.hash"), cell: ({ contentHash }) => <code title={contentHash}>{contentHash.slice(0, 19)}…</code> },
           {
-            name: "",
+            name: t("versions.actions"),
             cell: (version) =>
               mayManage && version.contentHash !== install.contentHash ? (
                 <Button tone="quiet" onClick={() => setTarget(version)}>

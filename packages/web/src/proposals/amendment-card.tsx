@@ -61,7 +61,8 @@ function Changes({ summary: { id, base }, params }: { readonly summary: Amendmen
   const before = useRead("proposals.version", { params: { ...params, version: base } });
   const after = useRead("proposals.amendment", { params: { ...params, amendment: id } });
   const error = before.error ?? after.error;
-  if (error !== null) return <Refusal error={error} />;
+  const again = () => void Promise.all([...(before.isError ? [before.refetch()] : []), ...(after.isError ? [after.refetch()] : [])]);
+  if (error !== null) return <Refusal error={error} onRetry={again} />;
   if (before.data === undefined || after.data === undefined) return <Skeleton rows={2} />;
   const { rule: _rule, ...text } = before.data;
   return (

@@ -13,7 +13,7 @@ import { useProposal, useProposalRef, type OfProposal } from "./use-proposal.ts"
 export function AmendmentsPage() {
   const t = useTalkTexts();
   const params = useProposalRef();
-  const { data: proposal, error } = useProposal(params);
+  const { data: proposal, error, refetch } = useProposal(params);
   return (
     <Page>
       <PageHeader title={t("amendmentsTitle")} lead={t("amendmentsLead")} above={<BackToProposal />} />
@@ -21,7 +21,7 @@ export function AmendmentsPage() {
         error === null ? (
           <Skeleton rows={3} />
         ) : (
-          <Refusal error={error} />
+          <Refusal error={error} onRetry={() => void refetch()} />
         )
       ) : (
         <Amendments key={params.proposal} proposal={proposal} params={params} />

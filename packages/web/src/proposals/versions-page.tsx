@@ -14,7 +14,7 @@ const VersionDiff = lazy(() => import("./version-diff.tsx").then(({ VersionDiff:
 export function VersionsPage() {
   const t = useTalkTexts();
   const params = useProposalRef();
-  const { data: proposal, error } = useProposal(params);
+  const { data: proposal, error, refetch } = useProposal(params);
   return (
     <Page>
       <PageHeader title={t("versionsTitle")} lead={t("versionsLead")} above={<BackToProposal />} />
@@ -22,7 +22,7 @@ export function VersionsPage() {
         error === null ? (
           <Skeleton rows={3} />
         ) : (
-          <Refusal error={error} />
+          <Refusal error={error} onRetry={() => void refetch()} />
         )
       ) : (
         <Versions key={params.proposal} params={params} newest={proposal.version} />
@@ -71,7 +71,8 @@ function Compared({ params, from, to }: { readonly params: OfProposal; readonly 
   const before = useRead("proposals.version", { params: { ...params, version: from } });
   const after = useRead("proposals.version", { params: { ...params, version: to } });
   const error = before.error ?? after.error;
-  if (error !== null) return <Refusal error={error} />;
+  const again = () => void Promise.all([before, after].filter(({ isError }) => isError).map(({ refetch }) => refetch()));
+  if (error !== null) return <Refusal error={error} onRetry={again} />;
   if (before.data === undefined || after.data === undefined) return <Skeleton rows={3} />;
   // The same one twice: to be read whole.
   if (from === to) return <Whole version={after.data} />;

@@ -8,7 +8,19 @@ import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAct, useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
-import { Actions, Button, Card, EmptyState, LinkButton, Page, PageHeader, Refusal, Skeleton, useToast } from "../ui/index.ts";
+import {
+  Actions,
+  Button,
+  Card,
+  ConfirmDialog,
+  EmptyState,
+  LinkButton,
+  Page,
+  PageHeader,
+  Refusal,
+  Skeleton,
+  useToast,
+} from "../ui/index.ts";
 import { PolicyFacts } from "./policy-facts.tsx";
 import { HomeButton, instanceHome, RoomPlace, useGoHome, type RoomsHome } from "./room-home.tsx";
 import { RoomView } from "./room-view.tsx";
@@ -117,6 +129,7 @@ function InvitedRoom({ room }: { readonly room: Room }) {
     },
     { changes: ["rooms."] },
   );
+  const [isDeclining, setIsDeclining] = useState(false);
   const decline = useAct((client) => client.call("rooms.leave", { params: { room: room.id }, body: {} }), {
     changes: ["rooms.mine", "rooms.ofCommunity"],
     onDone: () => {
@@ -131,15 +144,26 @@ function InvitedRoom({ room }: { readonly room: Room }) {
         <PolicyFacts policy={room.policy} />
       </Card>
       {accept.isError && <Refusal error={accept.error} />}
-      {decline.isError && <Refusal error={decline.error} />}
       <Actions>
         <Button busy={accept.isPending} onClick={() => accept.mutate()}>
           {t("invited.accept")}
         </Button>
-        <Button tone="quiet" busy={decline.isPending} onClick={() => decline.mutate()}>
+        <Button tone="quiet" onClick={() => setIsDeclining(true)}>
           {t("invited.decline")}
         </Button>
       </Actions>
+      {isDeclining && (
+        <ConfirmDialog
+          title={t("invited.declineTitle", { room: room.name })}
+          action={t("invited.decline")}
+          busy={decline.isPending}
+          error={decline.error}
+          onConfirm={() => decline.mutate()}
+          onClose={() => setIsDeclining(false)}
+        >
+          <p>{t("invited.declineAsk")}</p>
+        </ConfirmDialog>
+      )}
     </Page>
   );
 }

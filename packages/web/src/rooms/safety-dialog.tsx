@@ -30,7 +30,7 @@ export function SafetyDialog({
     <Dialog title={t("safety.title", { who })} onClose={onClose}>
       <p>{t("safety.text")}</p>
       {number.isError ? (
-        <Refusal error={number.error} />
+        <Refusal error={number.error} onRetry={() => void number.refetch()} />
       ) : number.isPending ? (
         <Skeleton rows={1} height="h-28" />
       ) : (

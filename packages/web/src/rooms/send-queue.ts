@@ -36,12 +36,13 @@ export interface SendQueue {
   wake(): void;
 }
 
+/** What nats.js throws where a connection ends under whoever uses it. */
+const lostConnection = /^(?:ClosedConnection|DrainingConnection|Connection|Request|Timeout)Error$/;
+
 /** Would the same send have a hope when the connection is back? */
 export function isPassing(error: unknown): boolean {
-  return (
-    isAppError(error) &&
-    (error.status === 503 || hasCode(error, "client.unreachable", "client.closed", "nats.unavailable", "request.rate_limited"))
-  );
+  if (!isAppError(error)) return error instanceof Error && lostConnection.test(error.name);
+  return error.status === 503 || hasCode(error, "client.unreachable", "client.closed", "nats.unavailable", "request.rate_limited");
 }
 
 export function createSendQueue(deps: SendQueueDeps): SendQueue {

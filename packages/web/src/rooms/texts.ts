@@ -88,6 +88,8 @@ export const useRoomTexts = defineTexts("rooms", {
     text: "Look at how the room is set, then decide.",
     accept: "Join the room",
     decline: "Decline",
+    declineTitle: "Decline the invitation to {{room}}?",
+    declineAsk: "The room goes from your list. To come in later, somebody of it has to invite you again.",
     declined: "You declined the invitation to {{room}}.",
   },
   room: {

@@ -1,9 +1,10 @@
 /** The door of a community, seen from outside: what it is, its rules and questions, and one's own request to come in. */
 import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 import type { CommunityDoor } from "@althing/contract";
 import { useAct, useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
-import { Button, Card, LinkButton, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
+import { Button, Card, ConfirmDialog, LinkButton, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
 import { DirectoryLink } from "./directory-page.tsx";
 import { DoorFacts, DoorForm, type Reply } from "./door-form.tsx";
 import { useStartTexts } from "./texts.ts";
@@ -17,9 +18,15 @@ export function DoorPage() {
     return (
       <Page>
         {read.error === null ? (
-          <Skeleton rows={4} />
+          <>
+            <PageHeader title={t("door.loading")} above={<DirectoryLink />} />
+            <Skeleton rows={4} />
+          </>
         ) : (
-          <Refusal title={t("door.refused")} error={read.error} onRetry={() => void read.refetch()} />
+          <>
+            <PageHeader title={t("door.refused")} above={<DirectoryLink />} />
+            <Refusal error={read.error} onRetry={() => void read.refetch()} />
+          </>
         )}
       </Page>
     );
@@ -88,6 +95,7 @@ function Waiting({ door }: { readonly door: CommunityDoor }) {
       onDone: () => show({ text: t("door.withdrawn") }),
     },
   );
+  const [isAsked, setIsAsked] = useState(false);
   return (
     <Section title={t("door.waiting")} lead={t("door.waitingText")}>
       <div className="grid gap-4">
@@ -96,12 +104,23 @@ function Waiting({ door }: { readonly door: CommunityDoor }) {
             {t("door.askedAt")} <Time at={door.request.createdAt} />
           </p>
         )}
-        {withdraw.error !== null && <Refusal error={withdraw.error} />}
         <div>
-          <Button tone="quiet" busy={withdraw.isPending} onClick={() => withdraw.mutate()}>
+          <Button tone="quiet" onClick={() => setIsAsked(true)}>
             {t("door.withdraw")}
           </Button>
         </div>
+        {isAsked && (
+          <ConfirmDialog
+            title={t("door.withdrawTitle")}
+            action={t("door.withdraw")}
+            busy={withdraw.isPending}
+            error={withdraw.error}
+            onConfirm={() => withdraw.mutate()}
+            onClose={() => setIsAsked(false)}
+          >
+            <p>{t("door.withdrawAsk")}</p>
+          </ConfirmDialog>
+        )}
       </div>
     </Section>
   );

@@ -1,6 +1,6 @@
 /** Founding a community, with the state of one's own request where founding is on request. */
 import { useNavigate } from "@tanstack/react-router";
-import { useAct, useRead } from "../app/calls.ts";
+import { messageOf, useAct, useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
 import { Badge, Button, Card, Facts, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
 import type { FoundingRequest } from "@althing/contract";
@@ -42,9 +42,14 @@ export function RequestPart({ request }: { readonly request: FoundingRequest }) 
   const t = useStartTexts();
   const show = useToast();
   const isOpen = request.state === "open";
+  const { name, displayName, reason } = request;
+  const again = useAct((client) => client.call("founding.ask", { body: { name, displayName, reason } }), { changes: ["founding."] });
+  // The request is gone by then: a refusal has no other place.
+  const undo = () =>
+    void again.mutateAsync().catch((error: unknown) => show({ text: t("founding.undoRefused", { why: messageOf(error) }) }));
   const withdraw = useAct((client) => client.call("founding.withdraw", { params: { endpoint: request.endpoint } }), {
     changes: ["founding."],
-    onDone: () => show({ text: t("founding.withdrawn") }),
+    onDone: () => show({ text: t("founding.withdrawn"), undo }),
   });
   return (
     <Section

@@ -27,9 +27,11 @@ export function WelcomePage() {
   return (
     <Page>
       <PageHeader title={t("welcome.title", { handle: user.handle })} lead={isFounding ? t("welcome.leadAdmin") : t("welcome.lead")} />
-      <ListState list={{ ...list, hasMore: false }} empty={null}>
-        {null}
-      </ListState>
+      {(list.isPending || list.error !== null) && (
+        <ListState list={{ ...list, hasMore: false }} empty={null}>
+          {null}
+        </ListState>
+      )}
       {isFounding && (
         <Card className="grid gap-4">
           <h2 className="text-xl font-bold">{t("welcome.found")}</h2>

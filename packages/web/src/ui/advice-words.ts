@@ -76,6 +76,7 @@ export const adviceWords = {
     insecure_target: "Open the instance by its https address.",
   },
   identity: {
+    phrase: "Compare each word with what you wrote down: twelve words, in their order, with a space between them.",
     not_found: "Open Identity to make an identity or to restore yours with the recovery phrase.",
     corrupt: "Restore your identity with the recovery phrase.",
     exists: "This browser keeps an identity already. Sign out and forget its keys under Identity first.",

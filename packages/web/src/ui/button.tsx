@@ -1,7 +1,8 @@
 /**
  * Buttons, and links that look like them.
  *
- * Invariant: a busy button stays where it is, cannot be pressed again, and says to a screen reader that it works; its width does not jump.
+ * Invariant: a busy button stays where it is, cannot be pressed again, and says to a screen reader that it works; its width does not jump. It keeps the focus: a
+ * button that is switched off lets it go, and whoever works by keyboard would begin at the top of the page after every act.
  */
 import { Link, type LinkProps } from "@tanstack/react-router";
 import type { ButtonHTMLAttributes, ReactNode } from "react";
@@ -13,9 +14,9 @@ export type ButtonTone = "primary" | "quiet" | "danger" | "plain";
 const base =
   "inline-flex min-h-11 items-center justify-center gap-2 rounded-lg px-4 py-2 text-center font-semibold no-underline transition-colors disabled:opacity-60 aria-disabled:opacity-60";
 const tones: Readonly<Record<ButtonTone, string>> = {
-  primary: "border border-transparent bg-accent text-on-accent hover:enabled:brightness-110",
+  primary: "border border-transparent bg-accent text-on-accent hover:enabled:not-aria-disabled:brightness-110",
   quiet: "border border-edge bg-card text-ink hover:bg-raised",
-  danger: "border border-transparent bg-bad text-on-bad hover:enabled:brightness-110",
+  danger: "border border-transparent bg-bad text-on-bad hover:enabled:not-aria-disabled:brightness-110",
   plain: "border border-transparent bg-transparent px-2 text-accent hover:bg-raised",
 };
 
@@ -27,14 +28,16 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
   readonly children: ReactNode;
 }
 
-export function Button({ tone = "primary", busy = false, type = "button", className, children, disabled, ...rest }: ButtonProps) {
+export function Button({ tone = "primary", busy = false, type = "button", className, children, onClick, ...rest }: ButtonProps) {
   const t = useUiTexts();
   return (
     <button
       {...rest}
       type={type}
-      disabled={disabled === true || busy}
       aria-busy={busy || undefined}
+      aria-disabled={busy || undefined}
+      // Also what Enter in a field would press.
+      onClick={busy ? (event) => event.preventDefault() : onClick}
       className={classNames(base, tones[tone], className)}
     >
       {busy && <Spinner />}

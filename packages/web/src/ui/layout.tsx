@@ -25,7 +25,8 @@ export function PageHeader({
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
-      <div className="min-w-0 max-w-prose">
+      {/* A long lead is broken before the actions go below it. */}
+      <div className={classNames("min-w-0 max-w-prose", lead !== undefined && "flex-[1_1_18rem]")}>
         {above !== undefined && <p className="mb-1 text-sm text-soft">{above}</p>}
         <h1 ref={heading} tabIndex={-1} className="text-2xl font-bold sm:text-3xl">
           {isGiven ? <bdi>{title}</bdi> : title}
@@ -77,7 +78,7 @@ export function Section({
   return (
     <section id={id} aria-label={title} className="rounded-card border border-line bg-card p-4 sm:p-6">
       <div className="mb-4 flex flex-wrap items-start justify-between gap-3">
-        <div className="max-w-prose">
+        <div className={classNames("min-w-0 max-w-prose", lead !== undefined && "flex-[1_1_16rem]")}>
           <h2 className="text-xl font-bold">{title}</h2>
           {lead !== undefined && <p className="mt-1 text-soft">{lead}</p>}
         </div>

@@ -5,20 +5,26 @@
  */
 import { isAppError } from "@althing/contract";
 import { Button } from "./button.tsx";
+import { classNames } from "./class-names.ts";
 import { useUiTexts } from "./texts.ts";
 import { useAdvice } from "./use-advice.ts";
+import { whoCan } from "./who-can.ts";
+
+interface Row {
+  readonly name: string;
+  readonly value: string;
+  /** For machines, and to be read to somebody letter by letter. */
+  readonly isCode?: boolean;
+}
 
 interface Told {
   readonly text: string;
   readonly next: string | undefined;
-  readonly rows: readonly (readonly [string, string])[];
+  readonly rows: readonly Row[];
   readonly waitSeconds: number | undefined;
 }
 
-const hidden = new Set(["detail", "who", "rule", "observed", "text"]);
-
-/** Statuses of refusals that another request of the same person can get past. */
-const ownStatuses = new Set([400, 404, 409, 411, 412, 413, 415, 422, 428]);
+const hidden = new Set(["detail", "who", "rule", "observed", "text", "requestId"]);
 
 function useTold(error: unknown): Told {
   const t = useUiTexts();
@@ -28,11 +34,10 @@ function useTold(error: unknown): Told {
     return { text: `${t("refusal.unexpected")}. ${text}`, next: t("refusal.unexpectedNext"), rows: [], waitSeconds: undefined };
   }
   const { params } = error;
-  const row = (name: string, value: string | number | boolean | undefined): (readonly [string, string])[] =>
-    value === undefined || value === "" ? [] : [[name, String(value)]];
-  // Who else it is, where it is somebody else, the advice says.
-  const who =
-    params["who"] ?? (error.row.kind === "system" ? t("refusal.operator") : ownStatuses.has(error.status) ? t("refusal.you") : undefined);
+  const row = (name: string, value: string | number | boolean | undefined, isCode = true): Row[] =>
+    value === undefined || value === "" ? [] : [{ name, value: String(value), isCode }];
+  const able = whoCan(error.code, error.row);
+  const who = params["who"] ?? (able === undefined ? undefined : t(`refusal.${able}`));
   const others = Object.entries(params).flatMap(([name, value]) =>
     hidden.has(name) || error.message.includes(String(value)) ? [] : row(name, value),
   );
@@ -42,9 +47,9 @@ function useTold(error: unknown): Told {
     rows: [
       ...row(t("refusal.rule"), params["rule"]),
       ...row(t("refusal.seen"), params["observed"]),
-      ...row(t("refusal.who"), who),
+      ...row(t("refusal.who"), who, false),
       ...others,
-      ...error.faults.map(({ path, message }) => [path, message] as const),
+      ...error.faults.map(({ path, message }) => ({ name: path, value: message })),
       ...row(t("refusal.code"), error.code),
       ...row(t("refusal.request"), error.requestId),
     ],
@@ -70,10 +75,10 @@ export function Refusal({ error, title, onRetry }: { readonly error: unknown; re
       {waitSeconds !== undefined && <p>{t("refusal.wait", { count: waitSeconds })}</p>}
       {rows.length > 0 && (
         <dl className="grid gap-x-4 gap-y-0.5 text-sm sm:grid-cols-[max-content_1fr]">
-          {rows.map(([name, value], at) => (
+          {rows.map(({ name, value, isCode }, at) => (
             <div key={`${name}-${at}`} className="contents">
-              <dt>{name}</dt>
-              <dd className="min-w-0 font-mono">
+              <dt className="text-soft max-sm:mt-1">{name}</dt>
+              <dd className={classNames("min-w-0", isCode === true && "font-mono")}>
                 <bdi>{value}</bdi>
               </dd>
             </div>

@@ -2,9 +2,9 @@
  * Short notices at the edge of the page: something was done, perhaps with a way to undo it.
  *
  * Invariant: a notice never carries what somebody must read to go on, because it goes by itself; refusals are shown where they happened. Read out by
- * screen readers when it comes.
+ * screen readers when it comes. None goes while a pointer or the focus is on the notices, and one that can be undone stays longer: there is time to get there.
  */
-import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
+import { createContext, useCallback, useContext, useMemo, useRef, useState, type ReactNode } from "react";
 import { Button } from "./button.tsx";
 import { useUiTexts } from "./texts.ts";
 
@@ -14,6 +14,7 @@ export interface Toast {
 }
 
 const shownMs = 8_000;
+const undoShownMs = 20_000;
 const shownMax = 3;
 const ToastContext = createContext<((toast: Toast) => void) | undefined>(undefined);
 
@@ -27,12 +28,30 @@ export function useToast(): (toast: Toast) => void {
 export function ToastPlace({ children }: { readonly children: ReactNode }) {
   const t = useUiTexts();
   const [toasts, setToasts] = useState<readonly (Toast & { readonly id: string })[]>([]);
+  const place = useRef<HTMLDivElement>(null);
   const remove = useCallback((id: string) => setToasts((before) => before.filter((toast) => toast.id !== id)), []);
+  const expire = useCallback(
+    (id: string, afterMs: number) => {
+      setTimeout(() => {
+        if (place.current?.matches(":hover, :focus-within") === true) expire(id, shownMs);
+        else remove(id);
+      }, afterMs);
+    },
+    [remove],
+  );
   const show = useCallback(
     (toast: Toast) => {
       const id = crypto.randomUUID();
       setToasts((before) => [...before.slice(1 - shownMax), { ...toast, id }]);
-      setTimeout(() => remove(id), shownMs);
+      expire(id, toast.undo === undefined ? shownMs : undoShownMs);
+    },
+    [expire],
+  );
+  const dismiss = useCallback(
+    (id: string) => {
+      remove(id);
+      // The button that had the focus goes with its notice.
+      document.querySelector<HTMLElement>("#main h1")?.focus({ preventScroll: true });
     },
     [remove],
   );
@@ -50,24 +69,25 @@ export function ToastPlace({ children }: { readonly children: ReactNode }) {
                 tone="plain"
                 onClick={() => {
                   undo();
-                  remove(id);
+                  dismiss(id);
                 }}
               >
                 {t("undo")}
               </Button>
             )}
-            <Button tone="plain" onClick={() => remove(id)}>
+            <Button tone="plain" onClick={() => dismiss(id)}>
               {t("dismiss")}
             </Button>
           </div>
         </div>
       )),
-    [toasts, remove, t],
+    [toasts, dismiss, t],
   );
   return (
     <ToastContext.Provider value={show}>
       {children}
       <div
+        ref={place}
         role="status"
         aria-label={t("notices")}
         className="pointer-events-none fixed inset-x-4 bottom-4 z-50 mx-auto grid max-w-md gap-2"
