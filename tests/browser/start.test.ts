@@ -340,6 +340,10 @@ describe("coming into a community", () => {
       await atHeading(page, "You asked to join");
       await expectAccessible(page);
       await pressButton(page, "Take the request back");
+      const dialog = page.getByRole("dialog", { name: "Take your request back?" });
+      await dialog.waitFor();
+      await expectAccessible(page);
+      await dialog.getByRole("button", { name: "Take the request back" }).press("Enter");
       await page.getByRole("button", { name: "Ask to join" }).waitFor();
       await end(watched);
     },

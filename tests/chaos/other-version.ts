@@ -9,7 +9,7 @@ import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fetchHealth } from "@althing/client";
-import { repositoryRoot, type TestNode } from "@althing/testkit";
+import { instanceEnvironment, repositoryRoot, type TestNode } from "@althing/testkit";
 
 export const otherVersion = "0.1.1-chaos";
 
@@ -46,10 +46,9 @@ export interface OtherProgram {
 
 /** @param node is stopped @throws {Error} it ended, or says another version */
 export async function startOther(folder: string, node: TestNode): Promise<OtherProgram> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("ALTHING_") || name === "ALTHING_NATS_SERVER");
   const main = join(folder, "packages/cli/src/main.ts");
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "up", "--json"], {
-    ...{ cwd: node.home, env: { ...Object.fromEntries(kept), ALTHING_CHANGES_PER_PERSON_PER_SECOND: "100000" } },
+    ...{ cwd: node.home, env: instanceEnvironment() },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";

@@ -3,22 +3,16 @@ import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePorts, repositoryRoot, tempDir } from "@althing/testkit";
+import { freePorts, instanceEnvironment, repositoryRoot, tempDir } from "@althing/testkit";
 import { expect, test } from "vitest";
 
 const script = join(repositoryRoot, "deploy/demo-deployment.sh");
 const run = promisify(execFile);
 
 async function environment(scratch: string): Promise<NodeJS.ProcessEnv> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("ALTHING_") || name === "ALTHING_NATS_SERVER");
   const names = ["PORT", "RUNNER_PORT", "NATS_PORT", "NATS_WS_PORT", "ROUTES_PORT", "INTERNAL_PORT"];
   const ports = await freePorts(names.length);
-  return {
-    ...Object.fromEntries(kept),
-    ...Object.fromEntries(names.map((name, i) => [`ALTHING_${name}`, String(ports[i] ?? 0)])),
-    ALTHING_CHANGES_PER_PERSON_PER_SECOND: "100000",
-    TMPDIR: scratch,
-  };
+  return instanceEnvironment({ ...Object.fromEntries(names.map((name, i) => [`ALTHING_${name}`, String(ports[i] ?? 0)])), TMPDIR: scratch });
 }
 
 test("a release is updated, smoked and rolled back, and nothing of it is left", { timeout: 300_000 }, async () => {
