@@ -6,6 +6,7 @@
  */
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { newNkey } from "@althing/bus";
 import {
   ballotPlainBytes,
@@ -175,6 +176,14 @@ async function sendAndDie(send: () => Promise<Answered>): Promise<Answered> {
 
 const headOf = async () => (await hub.extensions.community.events.head(id)).index;
 
+/** What people did; the instance itself ends votes when their time comes. */
+async function doneSince(head: number): Promise<unknown[]> {
+  const path = `/api/communities/${id}/events?after=${head}`;
+  const { json } = await callAs(hub, garden.people.root.identity, { method: "GET", path, now: (Date.now() + hub.shiftMs) / 1_000 });
+  return eventsSchema.parse(json).events.filter(({ actor }) => actor !== "system");
+}
+const eventsSchema = z.object({ events: z.array(z.object({ actor: z.string(), topic: z.string() })) });
+
 describe("a change whose hub died before it answered", () => {
   test.each(steps.map((step) => [step.route, step] as const))(
     "%s is answered as it would have been, and not done again",
@@ -187,7 +196,7 @@ describe("a change whose hub died before it answered", () => {
       expect([answer.status, answer.json]).toEqual([unheard.status, unheard.json]);
       expect(answer.headers.get("etag")).toBe(unheard.headers.get("etag"));
       expect([again.status, again.text]).toEqual([answer.status, answer.text]);
-      expect(await headOf()).toBe(head);
+      expect(await doneSince(head)).toEqual([]);
     },
   );
 
