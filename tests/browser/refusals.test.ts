@@ -49,7 +49,7 @@ test("what is not there is said with a way on that can be clicked, not typed, an
   const text = await told(page);
   expect(text).toContain("There is no community no-such-place, or you are not in it.");
   expect(text).toMatch(/Look under Find a community/);
-  expect(text).toMatch(/Who can change it You/);
+  expect(text).toMatch(/Who can change it An admin of the community/);
   expect(text).toMatch(/Code community\.not_found/);
   expect(text).toMatch(/Request \S{8,}/);
   expect(text).not.toMatch(/`|althing /);

@@ -12,7 +12,10 @@ const run = promisify(execFile);
 async function environment(scratch: string): Promise<NodeJS.ProcessEnv> {
   const names = ["PORT", "RUNNER_PORT", "NATS_PORT", "NATS_WS_PORT", "ROUTES_PORT", "INTERNAL_PORT"];
   const ports = await freePorts(names.length);
-  return instanceEnvironment({ ...Object.fromEntries(names.map((name, i) => [`ALTHING_${name}`, String(ports[i] ?? 0)])), TMPDIR: scratch });
+  return instanceEnvironment({
+    ...Object.fromEntries(names.map((name, i) => [`ALTHING_${name}`, String(ports[i] ?? 0)])),
+    TMPDIR: scratch,
+  });
 }
 
 test("a release is updated, smoked and rolled back, and nothing of it is left", { timeout: 300_000 }, async () => {

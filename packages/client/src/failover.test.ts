@@ -158,6 +158,22 @@ describe("a call over several nodes", () => {
     await expect(create(apiOf(nodes, { ...quick, patienceMs: 300 }))).rejects.toEqual(code("system.unavailable"));
   });
 
+  it("ends with the reason of the one that answers, wherever it stands among those that are gone", async () => {
+    const node = await serve(fenced);
+    for (const urls of [
+      [node.url, "http://127.0.0.1:1"],
+      ["http://127.0.0.1:1", node.url],
+    ])
+      await expect(
+        create(
+          apiOf(
+            urls.map((url) => ({ url })),
+            { ...quick, patienceMs: 300 },
+          ),
+        ),
+      ).rejects.toEqual(code("system.unavailable"));
+  });
+
   it("is unreachable at once when nobody is there at all", async () => {
     const beganMs = performance.now();
     await expect(create(apiOf([{ url: "http://127.0.0.1:1" }, { url: "http://127.0.0.1:2" }]))).rejects.toEqual(code("client.unreachable"));

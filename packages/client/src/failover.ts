@@ -141,16 +141,17 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
     let mayBeDone = false;
     for (;;) {
       let last: AppError | undefined;
-      let isPassing = false;
+      /** A node's own word says more than another's silence. */
+      let refusal: AppError | undefined;
       for (const url of await orderFor(call)) {
         const outcome = await tryOne(call, url, mayBeDone);
         if ("answer" in outcome) return outcome.answer;
         last = outcome.error;
-        isPassing ||= outcome.isPassing;
+        if (outcome.isPassing) refusal = outcome.error;
         mayBeDone ||= outcome.mayBeDone;
       }
-      const failure = last ?? new AppError("client.unreachable", { detail: "no address was given" });
-      if (addresses.count === 1 || !isPassing || performance.now() > deadlineMs) throw failure;
+      const failure = refusal ?? last ?? new AppError("client.unreachable", { detail: "no address was given" });
+      if (addresses.count === 1 || refusal === undefined || performance.now() > deadlineMs) throw failure;
       await pause(Math.min((failure.retryAfterSeconds ?? 0.25) * 1_000, roundMaxMs), call.signal);
       call.signal?.throwIfAborted();
     }

@@ -12,14 +12,14 @@ export type WhoCan = "you" | "operator" | "communityAdmin" | "roomOwner" | "mode
 const ownStatuses = new Set([400, 409, 411, 412, 413, 415, 422, 428]);
 
 /** Codes with such a status that are somebody else's to change. */
-const others: Readonly<Record<string, WhoCan | undefined>> = {
+const others: Readonly<Record<string, WhoCan>> = {
   "bootstrap.closed": "operator",
   "community.single": "operator",
   "community.not_open": "communityAdmin",
   "community.requests_full": "communityAdmin",
-  // Perhaps whoever looks for it, perhaps whoever may invite: the advice has both.
-  "community.not_found": undefined,
-  "room.not_found": undefined,
+  // Or whoever mistyped its name: the advice says so.
+  "community.not_found": "communityAdmin",
+  "room.not_found": "roomOwner",
   "room.requests_full": "roomOwner",
   "moderation.appeal_late": "moderator",
   "ext.not_found": "communityAdmin",
