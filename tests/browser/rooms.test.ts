@@ -75,7 +75,9 @@ async function follow(room: RoomHandle): Promise<void> {
 
 /** Everything the console and the policy said, but for answers that a test asked for. */
 const faultsOf = (watched: WatchedPage) =>
-  watched.faults.filter((fault) => !/status of (?:4\d\d|503)|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|WebSocket|ERR_NETWORK/.test(fault));
+  watched.faults.filter(
+    (fault) => !/status of (?:4\d\d|503)|ERR_(?:INTERNET_DISCONNECTED|CONNECTION|NETWORK|SOCKET)|WebSocket/.test(fault),
+  );
 
 async function reach(watched: WatchedPage, path: string): Promise<void> {
   await watched.page.goto(`${world.instance.url}${path}`);
