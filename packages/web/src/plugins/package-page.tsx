@@ -15,18 +15,15 @@ import { PowerSwitch, Troubles } from "./package-state.tsx";
 import { packageTabs, shownTabs, TabBody } from "./package-tabs.tsx";
 import { usePackageTexts } from "./package-texts.ts";
 
-function usePackageHere(): { readonly here: PackageHere | undefined; readonly error: unknown; readonly retry: () => void } {
+function usePackageHere() {
   const { ref, can } = useCommunity();
   const { extension = "" } = useParams({ strict: false });
   const read = useRead("packages.get", { params: { community: ref, install: extension } });
   const policy = useRead("policy.get", { params: { community: ref } });
   const install = read.data;
-  const here = install === undefined ? undefined : hereOf(install, ref, can);
-  return {
-    here: here === undefined ? undefined : { ...here, effective: policy.data?.effective },
-    error: read.error,
-    retry: () => void read.refetch(),
-  };
+  const known = install === undefined ? undefined : hereOf(install, ref, can);
+  const here: PackageHere | undefined = known === undefined ? undefined : { ...known, effective: policy.data?.effective };
+  return { here, error: read.error, retry: () => void read.refetch(), policy };
 }
 
 function hereOf(install: Install, community: string, can: ReturnType<typeof useCommunity>["can"]): Omit<PackageHere, "effective"> {
@@ -42,7 +39,7 @@ function hereOf(install: Install, community: string, can: ReturnType<typeof useC
 export function PackagePage() {
   const t = usePackageTexts();
   const { ref } = useCommunity();
-  const { here, error, retry } = usePackageHere();
+  const { here, error, retry, policy } = usePackageHere();
   const { extension = "", tab = "overview" } = useParams({ strict: false });
   const above = (
     <Link to="/c/$community/plugins" params={{ community: ref }}>
@@ -61,6 +58,7 @@ export function PackagePage() {
     <Page>
       <Header here={here} />
       <Troubles here={here} />
+      {policy.error !== null && <Refusal title={t("policyUnread")} error={policy.error} onRetry={() => void policy.refetch()} />}
       <PageTabs
         label={t("tabsLabel")}
         tabs={shownTabs(here).map((one) => {

@@ -15,6 +15,7 @@ export const usePackageTexts = defineTexts("package", {
     versions: "Versions",
     remove: "Remove",
   },
+  policyUnread: "What the policy allows of this now could not be read",
   noTab: "There is no such page of a package.",
   version: "Version {{version}}",
   jobsAt: "When",
