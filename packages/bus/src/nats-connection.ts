@@ -6,7 +6,7 @@
  * keys here and no identity. See docs/architecture/nats-access.md.
  */
 import { AppError } from "@althing/contract";
-import { AuthorizationError, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
+import { AuthorizationError, TimeoutError, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import {
   proveAclControl,
@@ -82,9 +82,12 @@ function common(options: BusConnectionOptions): ConnectionOptions {
   };
 }
 
+const isSilent = (cause: unknown): boolean => cause instanceof TimeoutError;
+
+/** A server that reads its access list in that moment, or is starved of time, may leave one new connection unanswered: another one is not. */
 async function open(options: BusConnectionOptions, seed: NkeySeed, name: string): Promise<NatsConnection> {
-  try {
-    return await connect({
+  const connectIt = () =>
+    connect({
       ...common(options),
       name,
       authenticator: nativeNkeyAuthenticator(seed),
@@ -94,6 +97,9 @@ async function open(options: BusConnectionOptions, seed: NkeySeed, name: string)
       ignoreAuthErrorAbort: true,
       inboxPrefix: "_INBOX.hub",
     });
+  const again = (cause: unknown) => (isSilent(cause) ? connectIt() : Promise.reject(cause));
+  try {
+    return await connectIt().catch(again).catch(again);
   } catch (cause) {
     const { host } = new URL(options.url);
     throw new AppError("nats.unavailable", { detail: `no connection to ${host} (${reasonOf(cause)})` }, { cause });

@@ -158,6 +158,18 @@ describe("a call over several nodes", () => {
     await expect(create(apiOf(nodes, { ...quick, patienceMs: 300 }))).rejects.toEqual(code("system.unavailable"));
   });
 
+  it("is asked again when all nodes say nothing to it and of themselves that they serve nobody, as in an election", async () => {
+    // As a hub whose store has no leader: it gives up after longer than it is waited for.
+    const late: Answer = (request, response) => void setTimeout(() => fenced(request, response), 300);
+    const nodes = [await serve(late, fenced), await serve(late, fenced)];
+    const api = apiOf(nodes);
+    setTimeout(() => {
+      for (const node of nodes) Object.assign(node, { answer: invitation, health: healthy() });
+    }, 400);
+    await create(api);
+    expect(new Set(nodes.flatMap(({ keys }) => keys)).size).toBe(1);
+  });
+
   it("ends with the reason of the one that answers, wherever it stands among those that are gone", async () => {
     const node = await serve(fenced);
     for (const urls of [

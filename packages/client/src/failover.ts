@@ -2,8 +2,8 @@
  * One call over the addresses of an instance: which node is asked, when it is given up, and when the next one may be asked the same.
  *
  * Invariant: what may have arrived is asked again only where that does no harm (it reads, or carries an Idempotency-Key that all nodes share); a node is
- * given up when it refuses the connection, answers 503, or gives neither an answer nor a sign of life. A slow node that lives is waited for: to
- * ask another one the same would only double its work.
+ * given up when it refuses the connection, answers 503, or gives neither an answer nor a sign of life. A slow node that serves is waited for: to
+ * ask another one the same would only double its work. As long as one says that it serves nobody just now, all are asked again, with patience.
  */
 import { AppError, hasCode } from "@althing/contract";
 import type { Addresses } from "./addresses.ts";
@@ -40,11 +40,17 @@ export interface Attempts {
 /** @throws what the instance refuses; {client.unreachable} {client.bad_answer} */
 export type OverAddresses = (call: Attempts) => Promise<HttpAnswer>;
 
-const defaultTimes: FailoverTimes = { quietMs: 500, signMs: 700, patienceMs: 10_000 };
+const defaultTimes: FailoverTimes = { quietMs: 500, signMs: 700, patienceMs: 15_000 };
 const watchMaxMs = 4_000;
 const roundMaxMs = 500;
 /** An address that answered just now need not be asked whether it lives. */
 const freshMs = 1_000;
+
+/** What its health page says of a node: it serves, it says that it does not (no quorum, a leader being elected), or nothing. */
+type Sign = "serves" | "shut" | "silent";
+
+/** A node gave no answer to a call and says itself that it serves nobody just now. */
+class NodeShut extends HttpFailure {}
 
 /** What one address came to: an answer to give back, or the reason to go on. */
 type Outcome = { readonly answer: HttpAnswer } | { readonly error: AppError; readonly isPassing: boolean; readonly mayBeDone: boolean };
@@ -52,17 +58,17 @@ type Outcome = { readonly answer: HttpAnswer } | { readonly error: AppError; rea
 export function createFailover(deps: FailoverDeps): OverAddresses {
   const { addresses } = deps;
   const times = deps.times ?? defaultTimes;
-  const probes = new Map<string, Promise<boolean>>();
+  const probes = new Map<string, Promise<Sign>>();
   const answeredMs = new Map<string, number>();
 
   /** Calls that wait for one node share one question. */
-  function isAlive(url: string): Promise<boolean> {
+  function signOf(url: string): Promise<Sign> {
     const running = probes.get(url);
     if (running !== undefined) return running;
     const signal = AbortSignal.timeout(times.signMs);
     const probe = deps.http.send({ method: "GET", url: `${url}/healthz`, headers: {}, maxBytes: 64 * 1024, signal, isApart: true }).then(
-      ({ status }) => status === 200,
-      () => false,
+      ({ status }): Sign => (status === 200 ? "serves" : "shut"),
+      (): Sign => "silent",
     );
     probes.set(url, probe);
     void probe.finally(() => probes.delete(url));
@@ -70,12 +76,13 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
   }
 
   /** Asks a silent node for a sign of life, again and again, until the attempt is over. */
-  async function watch(url: string, over: AbortSignal, giveUp: () => void): Promise<void> {
+  async function watch(url: string, over: AbortSignal, giveUp: (sign: Sign) => void): Promise<void> {
     for (let waitMs = times.quietMs; ; waitMs = Math.min(waitMs * 2, watchMaxMs)) {
       await pause(waitMs, over);
       if (over.aborted) return;
-      if (await isAlive(url)) continue;
-      if (!over.aborted) giveUp();
+      const sign = await signOf(url);
+      if (sign === "serves") continue;
+      if (!over.aborted) giveUp(sign);
       return;
     }
   }
@@ -85,11 +92,12 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
     if (addresses.count === 1 || !call.isRepeatable) return call.attempt(url, call.signal);
     const left = new AbortController();
     const over = new AbortController();
-    void watch(url, over.signal, () => left.abort());
+    void watch(url, over.signal, (sign) => left.abort(sign));
     try {
       return await call.attempt(url, call.signal === undefined ? left.signal : AbortSignal.any([call.signal, left.signal]));
     } catch (cause) {
       if (!left.signal.aborted || call.signal?.aborted === true) throw cause;
+      if (left.signal.reason === "shut") throw new NodeShut("no answer, and it serves nobody at the moment", true, cause);
       throw new HttpFailure("neither an answer nor a sign of life", true, cause);
     } finally {
       over.abort();
@@ -121,7 +129,7 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
       addresses.leave(url);
       const unreachable = new AppError("client.unreachable", { detail: `${url}: ${error.message}` }, { cause: error });
       if (error.sent && !call.isRepeatable) throw unreachable;
-      return { error: unreachable, isPassing: false, mayBeDone: error.sent };
+      return { error: unreachable, isPassing: error instanceof NodeShut, mayBeDone: error.sent };
     }
   }
 
@@ -131,7 +139,7 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
     if (call.isRepeatable || order.length === 1) return order;
     for (const url of order) {
       const isFresh = performance.now() - (answeredMs.get(url) ?? Number.NEGATIVE_INFINITY) < freshMs;
-      if (isFresh || (await isAlive(url))) return [url, ...order.filter((other) => other !== url)];
+      if (isFresh || (await signOf(url)) === "serves") return [url, ...order.filter((other) => other !== url)];
     }
     return order;
   }

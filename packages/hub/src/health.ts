@@ -35,8 +35,8 @@ export interface HealthOptions {
   readonly gate: Gate;
 }
 
-/** How long the page of a cluster's node waits for the store. */
-const storeMaxMs = 1_000;
+/** How long the page of a cluster's node waits for the store: less than a client waits for a sign of life (docs/architecture/client.md, "Several nodes"). */
+const storeMaxMs = 500;
 const storeLookMs = 50;
 
 export function createHealthPage({ config, version, gate }: HealthOptions): HealthPage {

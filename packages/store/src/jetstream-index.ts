@@ -5,13 +5,15 @@
  * for its last sequence and waits until the index has it. Values in the cache are addressed by sequence, so a stale one cannot exist.
  * A batch enters the index whole, so that one page of a list never shows half of it. A gap in the consumer's numbers, silence, or a reconnect
  * restarts it after the last applied message; after an absence in which delete markers may have expired it is built anew and the difference is
- * announced. Where several servers keep the stream, the one that has the consumer may die and another be long in making a new one: what is
- * waited for is then asked of the stream's leader, message by message.
+ * announced. Where several servers keep the stream, the one that has the consumer may die and another be long in making a new one, or it may be behind
+ * the others: what is waited for is then asked of the stream's leader, message by message, and an index is whole only when it has what the leader had.
  */
 import { AppError } from "@althing/contract";
-import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerConfig, type JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, nanos, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import { consumerConfig, parseDelivery } from "./jetstream-delivery.ts";
 import { natsFailure } from "./jetstream-failure.ts";
+import { createStreamLeader } from "./jetstream-leader.ts";
 import { createJetStreamLink, type JetStreamLink } from "./jetstream-link.ts";
 import { headerNames, type SubjectNames } from "./jetstream-names.ts";
 import { OrderedMap, type Range } from "./ordered-map.ts";
@@ -26,6 +28,8 @@ interface Pace {
 /** The consumer is on the server that this process is connected to: only that can be lost, and the connection tells. */
 const alonePace: Pace = { heartbeatMs: 1_000, silenceMs: 3_500, pullAfterMs: Number.POSITIVE_INFINITY };
 const replicatedPace: Pace = { heartbeatMs: 250, silenceMs: 1_000, pullAfterMs: 200 };
+/** A consumer that gave nothing between two looks is not waited for: its server may be gone, or behind. */
+const buildingLooksMs = 500;
 const tombstonesMax = 100_000;
 
 export interface JetStreamIndexOptions {
@@ -81,14 +85,19 @@ interface Run {
   delivered: number;
   readonly held: Held;
   /** Set while the first pass over the stream fills it. */
-  building: { readonly records: OrderedMap<number>; readonly upTo: number; readonly settled: () => void } | undefined;
+  building: Building | undefined;
 }
 
-/** Sequences in the reply subject of a delivered message; two layouts, with and without domain and account. */
-function parseDelivery(reply: string): { stream: number; consumer: number; pending: number } {
-  const tokens = reply.split(".");
-  const at = tokens.length === 9 ? 5 : 7;
-  return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
+/** A list that is made anew. Until it is whole nobody sees it. */
+interface Building {
+  readonly records: OrderedMap<number>;
+  /** What the stream had when it began, or this process knows of. */
+  readonly upTo: number;
+  /** The newest that is in `records`, and whether the rest of its batch is still to come. */
+  seen: number;
+  isWithinBatch: boolean;
+  isCompleting: boolean;
+  readonly settled: PromiseWithResolvers<void>;
 }
 
 const endsWithinBatch = (message: Stored): boolean =>
@@ -117,6 +126,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   const link = createJetStreamLink(connection, options.timeoutMs, () => {
     if (!closed && built) void restart();
   });
+  const leader = createStreamLeader({ link, manager: options.reader, stream, subjects: names.all, timeoutMs: options.timeoutMs });
 
   const keep = (sequence: number, payload: Uint8Array) => {
     if (payload.length > options.cacheMaxBytes / 4) return;
@@ -212,17 +222,35 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     const held: Held = { messages: [], batch: undefined };
     const asks = () => !closed && applied < upTo && run?.building === undefined;
     while (asks()) {
-      const from = (held.messages.at(-1)?.[1] ?? applied) + 1;
-      // The library has no type for the server's "the first at or after".
-      const query = { seq: from, next_by_subj: names.all };
-      const message = await link.again(() => options.reader.streams.getMessage(stream, query));
+      const message = await leader.next((held.messages.at(-1)?.[1] ?? applied) + 1, upTo);
       if (!asks()) return;
-      if (message !== null) applyWhole(held, { subject: message.subject, data: message.data, headers: message.header }, message.seq);
-      if (message !== null && (held.messages.at(-1)?.[1] ?? 0) < upTo) continue;
+      if (message !== undefined) applyWhole(held, { subject: message.subject, data: message.data, headers: message.header }, message.seq);
+      if (message !== undefined && (held.messages.at(-1)?.[1] ?? 0) < upTo) continue;
       // The rest of the last batch was written over since.
       release(held);
-      if (message === null) advance(upTo);
+      if (message === undefined) advance(upTo);
     }
+  };
+
+  const build = (building: Building, message: Stored, sequence: number) => {
+    if (sequence <= building.seen) return;
+    applyRecord(building.records, message, sequence, false);
+    building.seen = sequence;
+    building.isWithinBatch = endsWithinBatch(message);
+  };
+  /** The consumer's server has given all it has, or gives nothing more: the leader is asked for the rest. */
+  const complete = async (current: Run, building: Building) => {
+    if (building.isCompleting) return;
+    building.isCompleting = true;
+    while (current.building === building && (building.seen < building.upTo || building.isWithinBatch)) {
+      const message = options.isReplicated ? await leader.next(building.seen + 1, building.upTo) : undefined;
+      if (message === undefined) break;
+      build(building, { subject: message.subject, data: message.data, headers: message.header }, message.seq);
+    }
+    if (run !== current || closed) return;
+    current.building = undefined;
+    install(building.records, Math.max(building.upTo, building.seen));
+    building.settled.resolve();
   };
 
   const onMessage = (current: Run, message: Msg) => {
@@ -246,46 +274,46 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       applyWhole(current.held, message, delivery.stream);
       return;
     }
-    applyRecord(building.records, message, delivery.stream, false);
-    if (delivery.pending > 0 || endsWithinBatch(message)) return;
-    current.building = undefined;
-    install(building.records, Math.max(building.upTo, delivery.stream));
-    building.settled();
+    build(building, message, delivery.stream);
+    if (delivery.pending === 0 && !building.isWithinBatch) void complete(current, building).catch(building.settled.reject);
   };
 
   /** Starts a consumer after the last applied message, or over the whole stream; resolves when the index is current. */
   const launch = async (anew: boolean) => {
     await retire();
-    const last = anew ? (await link.once(() => manager.streams.info(stream))).state.last_seq : 0;
+    const upTo = anew ? Math.max(applied, (await link.once(() => manager.streams.info(stream))).state.last_seq) : 0;
     const inbox = createInbox("_INBOX");
     const name = inbox.slice("_INBOX.".length);
-    const settled = Promise.withResolvers<void>();
+    const building: Building | undefined = anew
+      ? { records: new OrderedMap(), upTo, seen: 0, isWithinBatch: false, isCompleting: false, settled: Promise.withResolvers() }
+      : undefined;
+    // Whether it is waited for is not known yet.
+    building?.settled.promise.catch(() => undefined);
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => (error === null ? onMessage(current, message) : undefined),
     });
-    const current: Run = {
-      subscription,
-      name,
-      delivered: 0,
-      held: { messages: [], batch: undefined },
-      building: anew ? { records: new OrderedMap(), upTo: last, settled: settled.resolve } : undefined,
-    };
+    const current: Run = { subscription, name, delivered: 0, held: { messages: [], batch: undefined }, building };
     run = current;
     const info = await link.once(() =>
       manager.consumers.add(stream, consumerConfig(name, inbox, names.all, pace.heartbeatMs, anew ? undefined : applied + 1)),
     );
     lastWordMs = clock.now();
-    if (current.building === undefined) return;
-    if (info.num_pending === 0 && current.delivered === 0) {
-      const { building } = current;
-      current.building = undefined;
-      install(building.records, last);
-      return;
-    }
-    const timer = setTimeout(settled.resolve, options.timeoutMs * 6);
-    await settled.promise;
-    clearTimeout(timer);
-    if (current.building !== undefined) throw new AppError("store.unavailable", { detail: "the stream was not read in time" });
+    if (building === undefined) return;
+    const finish = () => void complete(current, building).catch(building.settled.reject);
+    if (info.num_pending === 0 && current.delivered === 0) finish();
+    let before = -1;
+    const watch = setInterval(() => {
+      if (options.isReplicated && building.seen === before) finish();
+      before = building.seen;
+    }, buildingLooksMs);
+    const timer = setTimeout(
+      () => building.settled.reject(new AppError("store.unavailable", { detail: "the stream was not read in time" })),
+      options.timeoutMs * 6,
+    );
+    await building.settled.promise.finally(() => {
+      clearInterval(watch);
+      clearTimeout(timer);
+    });
   };
 
   const retire = async () => {
@@ -364,24 +392,5 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       for (const waiter of waiters.splice(0)) waiter.reject(new AppError("store.unavailable", { detail: "it is closed" }));
       await retire();
     },
-  };
-}
-
-function consumerConfig(name: string, inbox: string, filter: string, heartbeatMs: number, from: number | undefined): ConsumerConfig {
-  return {
-    name,
-    deliver_subject: inbox,
-    filter_subject: filter,
-    ack_policy: AckPolicy.None,
-    replay_policy: ReplayPolicy.Instant,
-    max_deliver: 1,
-    mem_storage: true,
-    num_replicas: 1,
-    flow_control: true,
-    idle_heartbeat: nanos(heartbeatMs),
-    inactive_threshold: nanos(30_000),
-    ...(from === undefined
-      ? { deliver_policy: DeliverPolicy.LastPerSubject }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }),
   };
 }

@@ -1,0 +1,56 @@
+/**
+ * Questions to the leader of a stream that several servers keep, about what comes next.
+ *
+ * Invariant: "nothing" is believed only of a server that had everything that is known to be there, before it was asked and as leader still afterwards. A
+ * server that has just become leader answers from what it has applied so far, which may be less than has been acknowledged.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@althing/contract";
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { JetStreamLink } from "./jetstream-link.ts";
+
+export interface StreamLeader {
+  /** Sequence of the newest message, as the leader has it. */
+  last(): Promise<number>;
+  /**
+   * The first message at or after `from`; `undefined` when there is none up to `upTo`.
+   * @throws {store.unavailable} no leader that has everything up to `upTo` was found in time
+   */
+  next(from: number, upTo: number): Promise<StoredMsg | undefined>;
+}
+
+export interface StreamLeaderOptions {
+  readonly link: JetStreamLink;
+  readonly manager: JetStreamManager;
+  readonly stream: string;
+  /** Filter that all messages of the stream pass. */
+  readonly subjects: string;
+  readonly timeoutMs: number;
+}
+
+const lagWaitMs = 50;
+
+export function createStreamLeader({ link, manager, stream, subjects, timeoutMs }: StreamLeaderOptions): StreamLeader {
+  const info = () => link.again(() => manager.streams.info(stream));
+  const ask = (from: number) => {
+    // The library has no type for the server's "the first at or after".
+    const query = { seq: from, next_by_subj: subjects };
+    return link.again(() => manager.streams.getMessage(stream, query));
+  };
+  return {
+    last: async () => (await info()).state.last_seq,
+    async next(from, upTo) {
+      const startedMs = performance.now();
+      for (;;) {
+        const found = await ask(from);
+        if (found !== null) return found;
+        const before = await info();
+        const foundNow = await ask(from);
+        if (foundNow !== null) return foundNow;
+        if (before.state.last_seq >= upTo && before.cluster?.leader === (await info()).cluster?.leader) return undefined;
+        if (performance.now() - startedMs > timeoutMs) throw new AppError("store.unavailable", { detail: "the stream's leader is behind" });
+        await sleep(lagWaitMs);
+      }
+    },
+  };
+}
