@@ -48,7 +48,7 @@ export interface BusConnectionOptions {
   readonly url: string;
   readonly hubSeed: NkeySeed;
   readonly systemSeed: NkeySeed;
-  /** How long the first connection may take. */
+  /** How long the first connection may take, of which one try has a third; default 15 s. */
   readonly timeoutMs?: number;
   /** Named in errors about the version. */
   readonly serverPath?: string;
@@ -76,12 +76,14 @@ function reasonOf(cause: unknown): string {
 function common(options: BusConnectionOptions): ConnectionOptions {
   return {
     servers: options.url,
-    timeout: options.timeoutMs ?? 5_000,
+    timeout: (options.timeoutMs ?? 15_000) / triesMax,
     ignoreClusterUpdates: true,
     ...(options.certFile === undefined ? {} : { tls: pinnedTls(options.certFile) }),
   };
 }
 
+/** Of a first connection. */
+const triesMax = 3;
 const isSilent = (cause: unknown): boolean => cause instanceof TimeoutError;
 
 /** A server that reads its access list in that moment, or is starved of time, may leave one new connection unanswered: another one is not. */
@@ -97,9 +99,14 @@ async function open(options: BusConnectionOptions, seed: NkeySeed, name: string)
       ignoreAuthErrorAbort: true,
       inboxPrefix: "_INBOX.hub",
     });
-  const again = (cause: unknown) => (isSilent(cause) ? connectIt() : Promise.reject(cause));
   try {
-    return await connectIt().catch(again).catch(again);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await connectIt();
+      } catch (cause) {
+        if (!isSilent(cause) || tries === triesMax) throw cause;
+      }
+    }
   } catch (cause) {
     const { host } = new URL(options.url);
     throw new AppError("nats.unavailable", { detail: `no connection to ${host} (${reasonOf(cause)})` }, { cause });

@@ -11,6 +11,7 @@ import { jetstream, jetstreamManager, type JetStreamManager, type JsMsg } from "
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { rmSync } from "node:fs";
 import { checkServerVersion, isNobodyThere, natsFailure, type PublishAnswer } from "./jetstream-failure.ts";
+import { createStreamLeader } from "./jetstream-leader.ts";
 import { checkStreamConfig, createSubjectNames, headerNames, stateStreamConfig, type SubjectNames } from "./jetstream-names.ts";
 import { openStreamAs } from "./jetstream-stream.ts";
 import { collectionPrefix, encodeKey } from "./key-codec.ts";
@@ -87,7 +88,7 @@ async function copyOnce({ connection, stream, to, signal }: JetStreamCopyOptions
   try {
     const copy = createCopy(createSubjectNames(stream), writer);
     if (state.messages > 0 && !(await followConsumer({ connection, stream }, copy, { from: state.last_seq, signal })))
-      await askLeader(manager, stream, copy, signal);
+      await askLeader(manager, stream, copy, { from: state.last_seq, signal });
     const { records, schemaVersion } = copy.counts();
     const revision = Math.max(copy.applied, state.last_seq);
     writer.finish({ revision, schemaVersion });
@@ -183,17 +184,21 @@ async function nextOf(messages: AsyncIterator<JsMsg>): Promise<JsMsg | undefined
 
 /**
  * A consumer may be on a server that lags, and what it waits for may have had an end. The leader says what comes after the last message, until there is nothing.
- * @throws {store.unavailable} others write faster than it is read
+ * @throws {store.unavailable} others write faster than it is read, or no leader has everything up to `from`
  */
-async function askLeader(manager: JetStreamManager, stream: string, copy: Copy, signal: AbortSignal | undefined): Promise<void> {
+async function askLeader(
+  manager: JetStreamManager,
+  stream: string,
+  copy: Copy,
+  { from, signal }: { readonly from: number; readonly signal: AbortSignal | undefined },
+): Promise<void> {
   const { all } = createSubjectNames(stream);
+  const leader = createStreamLeader({ again: (ask) => ask(), manager, stream, subjects: all, timeoutMs });
   let waits = 0;
   for (let pulls = 0; pulls < pullsMax; pulls += 1) {
     signal?.throwIfAborted();
-    // The library has no type for the server's "the first at or after".
-    const query = { seq: copy.applied + 1, next_by_subj: all };
-    const message = await manager.streams.getMessage(stream, query);
-    if (message !== null) {
+    const message = await leader.next(copy.applied + 1, from);
+    if (message !== undefined) {
       copy.apply(message);
       waits = 0;
       continue;

@@ -53,6 +53,8 @@ interface Current {
 /** The server takes 50 batches a stream at once; several hubs share them. */
 const batchesAtOnce = 12;
 const fetchesAtOnce = 32;
+const lagTries = 40;
+const lagWaitMs = 50;
 const decoder = new TextDecoder();
 
 export function createJetStreamEngine(options: JetStreamEngineOptions): JetStreamEngine {
@@ -72,7 +74,16 @@ export function createJetStreamEngine(options: JetStreamEngineOptions): JetStrea
     const message = await link.again(() => manager.streams.getMessage(stream, { last_by_subj: subject }));
     return message === null ? undefined : { sequence: message.seq, live: message.data.length > 0, message };
   };
-  const lastOfKey = (fullKey: string) => lastOf(names.record(fullKey).subject);
+  /** A server that has just become leader may answer from before what this process has seen of the record. */
+  const lastOfKey = async (fullKey: string): Promise<Current | undefined> => {
+    const known = index.sequenceOf(fullKey) ?? 0;
+    for (let tries = 1; ; tries += 1) {
+      const current = await lastOf(names.record(fullKey).subject);
+      if ((current?.sequence ?? 0) >= known) return current;
+      if (tries === lagTries) throw new AppError("store.unavailable", { detail: "the stream's leader is behind" });
+      await new Promise((resolve) => setTimeout(resolve, lagWaitMs));
+    }
+  };
 
   const read = async (fullKey: string): Promise<RawRecord | undefined> => {
     const current = await lastOfKey(fullKey);

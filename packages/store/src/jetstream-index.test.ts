@@ -150,3 +150,23 @@ test("a leader that does not have yet what was acknowledged is asked again", asy
   expect(answers).toBeGreaterThan(8);
   expect(listed()).toBe(6);
 });
+
+test("a record is not read from before what was seen of it", async () => {
+  const first = await numbers().create(["k"], 1);
+  const old = await connect({ servers: proxy.url });
+  const seen = await openJetStreamStore({ connection: old, stream, replicas: 1, migrations: [] });
+  const watched = seen.collection({ name: "numbers", schema: z.number() });
+  await numbers().put(["k"], 2, first);
+  expect((await watched.list()).records.map(({ value }) => value)).toEqual([2]);
+  let answers = 0;
+  proxy.setOnMessage((_subject, _headers, payload) => {
+    const answer = Buffer.from(payload).toString();
+    if (!answer.includes("stream_msg_get_response") || answers === 3) return "pass";
+    answers += 1;
+    return { payload: Buffer.from(answer.replace(/"seq":\d+/, `"seq":${first}`).replace(/"data":"[^"]*"/, '"data":"MQ=="')) };
+  });
+  expect((await watched.get(["k"]))?.value).toBe(2);
+  expect(answers).toBe(3);
+  await seen.close();
+  await old.close();
+});

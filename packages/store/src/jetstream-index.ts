@@ -54,6 +54,8 @@ export interface JetStreamIndex {
   /** @throws {store.unavailable} the index did not get there in time */
   reach(sequence: number): Promise<void>;
   walk(range: Range): Iterable<[fullKey: string, sequence: number]>;
+  /** Of the record, as far as the index has come; `undefined`: there is none. */
+  sequenceOf(fullKey: string): number | undefined;
   cached(sequence: number): Uint8Array | undefined;
   /** Is this the sequence of a known delete marker? */
   isTombstone(sequence: number): boolean;
@@ -126,7 +128,13 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   const link = createJetStreamLink(connection, options.timeoutMs, () => {
     if (!closed && built) void restart();
   });
-  const leader = createStreamLeader({ link, manager: options.reader, stream, subjects: names.all, timeoutMs: options.timeoutMs });
+  const leader = createStreamLeader({
+    again: link.again,
+    manager: options.reader,
+    stream,
+    subjects: names.all,
+    timeoutMs: options.timeoutMs,
+  });
 
   const keep = (sequence: number, payload: Uint8Array) => {
     if (payload.length > options.cacheMaxBytes / 4) return;
@@ -379,6 +387,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       });
     },
     walk: (range) => records.walk(range),
+    sequenceOf: (fullKey) => records.get(fullKey),
     cached: (sequence) => cache.get(sequence),
     isTombstone: (sequence) => tombstones.has(sequence),
     noteTombstone,

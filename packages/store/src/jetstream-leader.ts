@@ -20,7 +20,8 @@ export interface StreamLeader {
 }
 
 export interface StreamLeaderOptions {
-  readonly link: JetStreamLink;
+  /** Asks what changes nothing, again where that may help. */
+  readonly again: JetStreamLink["again"];
   readonly manager: JetStreamManager;
   readonly stream: string;
   /** Filter that all messages of the stream pass. */
@@ -30,12 +31,12 @@ export interface StreamLeaderOptions {
 
 const lagWaitMs = 50;
 
-export function createStreamLeader({ link, manager, stream, subjects, timeoutMs }: StreamLeaderOptions): StreamLeader {
-  const info = () => link.again(() => manager.streams.info(stream));
+export function createStreamLeader({ again, manager, stream, subjects, timeoutMs }: StreamLeaderOptions): StreamLeader {
+  const info = () => again(() => manager.streams.info(stream));
   const ask = (from: number) => {
     // The library has no type for the server's "the first at or after".
     const query = { seq: from, next_by_subj: subjects };
-    return link.again(() => manager.streams.getMessage(stream, query));
+    return again(() => manager.streams.getMessage(stream, query));
   };
   return {
     last: async () => (await info()).state.last_seq,

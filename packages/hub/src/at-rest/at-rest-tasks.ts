@@ -14,7 +14,8 @@ import { dataPaths, readDataFormat, readUnlocked, type Format } from "../data-fo
 import { readConfig } from "../hub-program.ts";
 import { beforePlace, readAtRest, requireNoCutOff, type AtRest } from "./at-rest.ts";
 import { clusterOfNode, requireCaughtUp, requireOthersWhole } from "./cluster-node.ts";
-import { finishCutOff, putBack, removeBefore, rewriteData, type RewriteReport } from "./rewrite-data.ts";
+import { finishCutOff, putBack } from "./folder-places.ts";
+import { removeBefore, rewriteData, type RewriteReport } from "./rewrite-data.ts";
 
 export const atRestModes = ["at-rest-status", "at-rest-enable", "at-rest-rotate", "at-rest-undo", "at-rest-settle"] as const;
 export type AtRestMode = (typeof atRestModes)[number];
@@ -53,7 +54,7 @@ export async function runAtRestTask(mode: AtRestMode, data: string, input: unkno
     case "at-rest-rotate":
       return rotate(data, parse(rotateSchema, input), deps);
     case "at-rest-undo":
-      await putBack(data);
+      await putBack(root, beforePlace(root));
       return { data: root };
     case "at-rest-settle":
       return settle(data, parse(settleSchema, input), deps);

@@ -16,7 +16,8 @@ import { openDataSource } from "../backup/data-source.ts";
 import { dataPaths, openDataFolder } from "../data-folder.ts";
 import { beforePlace, incomingPlace, plainAtRest, readAtRest, type AtRest } from "./at-rest.ts";
 import { readStreams } from "./private-streams.ts";
-import { finishCutOff, putBack, removeBefore, rewriteData } from "./rewrite-data.ts";
+import { finishCutOff, putBack } from "./folder-places.ts";
+import { removeBefore, rewriteData } from "./rewrite-data.ts";
 
 const timeout = 120_000;
 let dir: TempDir;
@@ -169,7 +170,7 @@ test("the folder of before comes back whole when the new one does not serve", { 
   await plainInstance(data);
   const plain = hashOf(data);
   await rewrite(data, plainAtRest, await readAtRest(newKeyFile(at("one.key")), data));
-  await putBack(data);
+  await putBack(data, beforePlace(data));
   expect(hashOf(data)).toBe(plain);
   expect(readdirSync(dir.path).toSorted()).toEqual(["data", "one.key", "scratch"]);
 });

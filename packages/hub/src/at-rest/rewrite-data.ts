@@ -5,16 +5,16 @@
  * places. Killed at any moment, the place holds the old or the new folder, or the new one waits beside it under a name that everybody looks for.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, isAppError } from "@althing/contract";
-import { syncPath } from "../backup/archive-writer.ts";
 import { lockFolder } from "../backup/data-source.ts";
 import { syncTree } from "../backup/restore-backup.ts";
 import { sweepAbandoned, temporaryName } from "../backup/temporary-names.ts";
 import { dataPaths, readDataFormat, writeFormat, type DataPaths } from "../data-folder.ts";
 import { ensurePrivateFolder } from "../private-file.ts";
 import { beforePlace, incomingPlace } from "./at-rest.ts";
+import { changePlaces } from "./folder-places.ts";
 import { findPlainText } from "./plain-text-search.ts";
 import {
   copyTheRest,
@@ -43,14 +43,6 @@ export interface RewriteReport {
   readonly messages: number;
 }
 
-/** Of a folder that is missing because a change was cut off: puts the new one into its place. @returns whether there was such */
-export async function finishCutOff(root: string): Promise<boolean> {
-  if (existsSync(root) || !existsSync(incomingPlace(root))) return false;
-  await rename(incomingPlace(root), root);
-  await syncPath(dirname(root));
-  return true;
-}
-
 /** @throws {encryption.failed} {data.not_found} {data.locked} {store.corrupt} {nats.start_failed} {nats.unavailable} */
 export async function rewriteData(options: RewriteOptions): Promise<RewriteReport> {
   const source = dataPaths(options.data);
@@ -77,7 +69,7 @@ export async function rewriteData(options: RewriteOptions): Promise<RewriteRepor
     await syncTree(target.root);
     await options.onBuilt?.(target.root);
     options.signal?.throwIfAborted();
-    await changePlaces(root, target.root);
+    await changePlaces(root, target.root, beforePlace(root));
     return report;
   } catch (error) {
     throw isAppError(error) ? error : failure(root, error);
@@ -124,39 +116,6 @@ async function requireNothingPlain(source: DataPaths, target: DataPaths, written
     if (found === undefined) continue;
     const name = found.slice(target.root.length + 1);
     throw new AppError("encryption.failed", { path: source.root, detail: `${name} could still be read` });
-  }
-}
-
-/** Each step leaves something that `finishCutOff` or the next change understands. */
-async function changePlaces(root: string, staged: string): Promise<void> {
-  const parent = dirname(root);
-  await rename(staged, incomingPlace(root));
-  try {
-    await rename(root, beforePlace(root));
-  } catch (error) {
-    await rm(incomingPlace(root), { recursive: true, force: true });
-    throw error;
-  }
-  await rename(incomingPlace(root), root).catch(async (error: unknown) => {
-    await rename(beforePlace(root), root);
-    throw error;
-  });
-  await syncPath(parent);
-}
-
-/** The new folder does not serve: the one of before comes back. @throws {data.not_found} there is none */
-export async function putBack(data: string): Promise<void> {
-  const { root } = dataPaths(data);
-  const before = beforePlace(root);
-  if (!existsSync(before)) throw new AppError("data.not_found", { path: before });
-  const lock = await lockFolder(dataPaths(data));
-  try {
-    await rename(root, incomingPlace(root));
-    await rename(before, root);
-    await syncPath(dirname(root));
-    await rm(incomingPlace(root), { recursive: true, force: true });
-  } finally {
-    lock.close();
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { AppError, clusterOf, externalNats, isAppError, streams, type Config } from "@althing/contract";
@@ -25,11 +25,10 @@ import {
 import { incomingPlace, type AtRest } from "../at-rest/at-rest.ts";
 import { readStreams, sameStreams, type StreamContent } from "../at-rest/private-streams.ts";
 import { copyTheRest, rewriteKeys, rewriteObjects } from "../at-rest/rewrite-parts.ts";
-import { finishCutOff } from "../at-rest/rewrite-data.ts";
+import { changePlaces, finishCutOff, putBack } from "../at-rest/folder-places.ts";
 import { dataPaths, readDataFormat, readUnlocked, writeFormat, type DataPaths } from "../data-folder.ts";
 import { openInstanceKeys } from "../instance-keys.ts";
 import { ensurePrivateFolder } from "../private-file.ts";
-import { syncPath } from "./archive-writer.ts";
 import { lockFolder } from "./data-source.ts";
 import { startPrivateNats, type PrivateNats } from "./private-nats.ts";
 import { syncTree } from "./restore-backup.ts";
@@ -85,7 +84,7 @@ export async function migrateToKv(options: MigrateToKvOptions): Promise<MovedToK
     await syncTree(target.root);
     options.signal?.throwIfAborted();
     progress("compared; changing places");
-    await changePlaces(root, target.root);
+    await changePlaces(root, target.root, before);
     return { data: root, before, written };
   } catch (error) {
     throw failure(root, error);
@@ -234,36 +233,10 @@ function requireSameMessages(was: StreamContent["streams"], is: StreamContent["s
   if (!sameStreams(was, kept)) throw new TypeError("the messages are not those of before");
 }
 
-/** Each step leaves something that `finishCutOff` or the next run understands. */
-async function changePlaces(root: string, staged: string): Promise<void> {
-  await rename(staged, incomingPlace(root));
-  try {
-    await rename(root, beforeKvPlace(root));
-  } catch (error) {
-    await rm(incomingPlace(root), { recursive: true, force: true });
-    throw error;
-  }
-  await rename(incomingPlace(root), root).catch(async (error: unknown) => {
-    await rename(beforeKvPlace(root), root);
-    throw error;
-  });
-  await syncPath(dirname(root));
-}
-
 /** The new folder does not serve: the one of before comes back. @throws {data.not_found} there is none */
 export async function undoMigration(data: string): Promise<void> {
   const { root } = dataPaths(data);
-  const before = beforeKvPlace(root);
-  if (!existsSync(before)) throw new AppError("data.not_found", { path: before });
-  const lock = await lockFolder(dataPaths(data));
-  try {
-    await rename(root, incomingPlace(root));
-    await rename(before, root);
-    await syncPath(dirname(root));
-    await rm(incomingPlace(root), { recursive: true, force: true });
-  } finally {
-    lock.close();
-  }
+  await putBack(root, beforeKvPlace(root));
 }
 
 /** The new folder serves: the one of before goes. @returns whether there was one */
