@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openWorkplace, type Running, type Workplace } from "../e2e/althing-process.ts";
 import { inProcess, type InProcess } from "../e2e/in-process.ts";
 
+const stores = ["sqlite", "kv"] as const;
+const places = new Map<string, Workplace>();
 let place: Workplace;
 let cli: InProcess;
 let running: Running | undefined;
@@ -72,18 +74,30 @@ async function atRestOf(url: string): Promise<string> {
   return health.posture.at_rest;
 }
 
-afterAll(async () => place?.[Symbol.asyncDispose]());
+/** Both live their lives side by side: most of that time the story waits for its vote to end. */
+beforeAll(async () => {
+  const live = async (store: string) => {
+    const made = await openWorkplace(`store = "${store}"\n`);
+    places.set(store, made);
+    const up = await made.up("--demo");
+    await up.said("go on as one of its people", 170_000);
+    expect(await atRestOf(up.url)).toBe("off");
+    await made.ok("stop");
+    await up.exited;
+  };
+  await Promise.all(stores.map(live));
+}, 220_000);
+afterAll(async () => {
+  for (const made of places.values()) await made[Symbol.asyncDispose]();
+});
 
-describe.each(["sqlite", "kv"])("an instance with store = %s", (store) => {
-  beforeAll(async () => {
-    await place?.[Symbol.asyncDispose]();
-    place = await openWorkplace(`store = "${store}"\n`);
+describe.each(stores)("an instance with store = %s", (store) => {
+  beforeAll(() => {
+    const made = places.get(store);
+    if (made === undefined) throw new TypeError(`no instance with store = ${store}`);
+    place = made;
     cli = inProcess(place);
-    running = await place.up("--demo");
-    await running.said("go on as one of its people", 170_000);
-    expect(await atRestOf(running.url)).toBe("off");
-    await stopped();
-  }, 200_000);
+  });
   afterAll(stopped, 30_000);
 
   test("is encrypted as it stands, and nothing of what happened can be read any more", { timeout: 180_000 }, async () => {
