@@ -186,6 +186,7 @@ export async function createBus(options: BusOptions): Promise<Bus> {
   const position = () => shared?.position() ?? index.revision();
   const stream = await openRoomStream(nats.account, {
     replicas: config.replicas ?? 1,
+    shared: isShared,
     messagesPerRoomMax: limits.roomMessagesMax,
     mayCreate: index.rooms().length === 0,
   });

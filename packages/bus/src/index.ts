@@ -37,7 +37,7 @@ export type { Rooms } from "./rooms/rooms.ts";
 export type { CommunityRooms, Departure, RoomAct, RoomTold } from "./rooms/community-rooms.ts";
 export type { ChangeOptions } from "./rooms/change-room.ts";
 export type { Input, Output } from "./route-input.ts";
-export { fewestReplicas } from "./stream-replicas.ts";
+export { raiseReplicas, type RaisedStream } from "./stream-replicas.ts";
 export type { Sessions } from "./sessions.ts";
 export { loadStream, removeStream, savedStreamSchema, saveStream, type SavedStream, type StreamCopy } from "./stream-copy.ts";
 export type { Users } from "./users.ts";

@@ -72,6 +72,8 @@ function streamConfig(replicas: number, messagesPerRoomMax: number): StreamConfi
 
 export interface RoomStreamOptions {
   readonly replicas: number;
+  /** Other nodes may give it more copies while it is open. */
+  readonly shared: boolean;
   readonly messagesPerRoomMax: number;
   /** May a missing stream be made? Only while there is no room: an empty one beside old records would hide that the messages are lost. */
   readonly mayCreate: boolean;
@@ -98,7 +100,7 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
     }
   });
   const ask = (request: object) => unavailable("history", () => directGet(nats, request));
-  const isReplicated = options.replicas > 1;
+  const isReplicated = options.shared || options.replicas > 1;
   const newest = (input: string) =>
     unavailable("history", async () => (await manager.streams.getMessage(streams.rooms, { last_by_subj: input }))?.seq ?? 0);
 

@@ -1,17 +1,29 @@
-/**
- * How many servers really keep each stream: what the posture says, whatever the settings ask for.
- */
+/** Raises the copies of streams that were made with fewer. How many of them are whole is another question, which only their servers answer. */
 import { AppError } from "@althing/contract";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 
-/** @returns the smallest number of copies of any stream of the account; 1 when there is none. @throws {nats.unavailable} */
-export async function fewestReplicas(nats: NatsConnection): Promise<number> {
+export interface RaisedStream {
+  readonly stream: string;
+  readonly from: number;
+}
+
+/**
+ * Configures every stream of the account that has fewer than `replicas` copies to have that many; lowers none.
+ * @returns those that were changed
+ * @throws {nats.unavailable} JetStream does not answer, or too few servers are there
+ */
+export async function raiseReplicas(nats: NatsConnection, replicas: number): Promise<RaisedStream[]> {
   try {
     const manager = await jetstreamManager(nats, { timeout: 5_000, checkAPI: false });
-    const counts = (await manager.streams.list().next()).map(({ config }) => config.num_replicas);
-    return counts.length === 0 ? 1 : Math.min(...counts);
+    const raised: RaisedStream[] = [];
+    for (const { config } of await manager.streams.list().next()) {
+      if (config.num_replicas >= replicas) continue;
+      await manager.streams.update(config.name, { ...config, num_replicas: replicas });
+      raised.push({ stream: config.name, from: config.num_replicas });
+    }
+    return raised;
   } catch (cause) {
-    throw new AppError("nats.unavailable", { detail: "JetStream does not report its streams" }, { cause });
+    throw new AppError("nats.unavailable", { detail: "JetStream does not give its streams more copies" }, { cause });
   }
 }

@@ -48,6 +48,10 @@ describe("doctor", () => {
       grade: "bad",
       observed: "unavailable: why",
     });
+    const one = judgeHealth(health({ ...fine, cluster: { size: 3, quorum: true, replicas: 1, heard: 3 } }));
+    expect(one.filter(({ grade }) => grade !== "good")).toMatchObject([
+      { name: "cluster", grade: "warn", observed: expect.stringContaining("replicas 1") },
+    ]);
     expect(judgeHealth(health(fine, { claimable: true }))[1]).toMatchObject({ grade: "warn" });
   });
 });

@@ -48,6 +48,11 @@ export const judges: { readonly [Field in keyof Posture]: Judge } = {
     const observed = `size ${p.cluster.size}, heard ${p.cluster.heard}, replicas ${p.cluster.replicas}`;
     if (!p.cluster.quorum)
       return bad(observed, "this node hears no majority and refuses everything; start the other nodes or mend the network between them");
+    if (p.cluster.size > 1 && p.cluster.replicas === 1)
+      return warn(
+        observed,
+        "something has one copy and is lost with its node, state and logins perhaps; `althing cluster scale --replicas 3` gives everything three",
+      );
     return p.cluster.size === 1
       ? note(observed, "one node: an outage of this machine is an outage of the instance")
       : good(observed, "a majority is heard");

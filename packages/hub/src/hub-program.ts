@@ -112,7 +112,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
   const clusterReason = (): string => opened?.cluster?.view().reason ?? "";
   const clusterPosture = (watch: ClusterWatch): Posture["cluster"] => {
     const { size, heard, hasQuorum: quorum } = watch.view();
-    return { size, quorum: quorum && opened !== undefined, replicas: opened?.replicas ?? 0, heard };
+    return { size, quorum: quorum && opened !== undefined, replicas: opened?.replicas() ?? 0, heard };
   };
   let beatAtMs: number | undefined;
   /**

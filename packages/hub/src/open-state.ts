@@ -10,7 +10,6 @@ import {
   aclConfig,
   connectBus,
   createBus,
-  fewestReplicas,
   proveExternalAcl,
   type Bus,
   type BusConfig,
@@ -41,6 +40,7 @@ import type { HubLog } from "./log.ts";
 import { checkExternalServer, natsFiles } from "./nats-files.ts";
 import { writePrivateFile } from "./private-file.ts";
 import { stateMigrations } from "./state-migrations.ts";
+import { openStreamCopies } from "./stream-copies.ts";
 import { noteDecided, outcomeStore } from "./request-outcome.ts";
 
 export interface OpenState {
@@ -52,8 +52,8 @@ export interface OpenState {
   readonly fsync: Posture["fsync"];
   /** The other nodes; absent where there are none. */
   readonly cluster: ClusterWatch | undefined;
-  /** Copies that every stream has at least. */
-  readonly replicas: number;
+  /** Whole copies that every stream has at least. */
+  replicas(): number;
   /** Reads the state anew and puts the access list made of it in force, unless this node must not serve. */
   refresh(): Promise<void>;
   close(): Promise<void>;
@@ -79,6 +79,8 @@ export interface OpenStateOptions {
 /** Nodes of a cluster start in any order: what needs a majority of them is tried so long. */
 const openMaxMs = 120_000;
 const openRetryMs = 500;
+/** A messaging server that comes back empty says for moments of a stream it is to hold that there is none, though the others have it. */
+const strangeMaxMs = 15_000;
 
 /** @throws {nats.unavailable} {nats.version} {nats.acl_unmanaged} {config.invalid} {store.corrupt} {store.version} {store.unavailable} {data.key_foreign} */
 export async function openState(options: OpenStateOptions): Promise<OpenState> {
@@ -115,8 +117,9 @@ async function openPatiently(options: OpenStateOptions, watch: ClusterWatch, ope
       try {
         return await open();
       } catch (error) {
-        const mayPass = hasCode(error, "store.unavailable") || hasCode(error, "nats.unavailable");
-        if (!mayPass || stopping?.aborted === true || performance.now() - startedMs > openMaxMs) throw error;
+        const maxMs = hasCode(error, "store.corrupt") ? strangeMaxMs : openMaxMs;
+        const mayPass = hasCode(error, "store.unavailable", "nats.unavailable", "store.corrupt");
+        if (!mayPass || stopping?.aborted === true || performance.now() - startedMs > maxMs) throw error;
         failure = isAppError(error) ? error.message : "";
         log.info({ failure, heard: watch.view().heard }, "the store is not there yet");
       }
@@ -174,11 +177,14 @@ async function openOver(
     const endHoldWatch = watch === undefined ? () => undefined : watchHold(records, onHeld);
     opened.push(() => Promise.resolve(endHoldWatch()));
     watch?.setSources({ position: bus.position, inForce: () => bus.acl.revision(), heardOf: bus.heardOf });
+    const nodes = clusterOf(config)?.nodes.map(({ name }) => name);
+    const copies = nodes === undefined ? undefined : await openStreamCopies({ connection, nodes, wanted: config.replicas, log });
+    opened.push(() => Promise.resolve(copies?.close()));
     return {
       ...{ connection, store, claims, bus, cluster: watch },
       schemaVersion: await store.schemaVersion(),
       fsync: await fsyncOf(connection),
-      replicas: watch === undefined ? 1 : await fewestReplicas(connection.account),
+      replicas: () => copies?.fewest() ?? 1,
       refresh: () => bus.fenced(() => watch?.view().isOpen ?? true),
       async close() {
         watch?.close();

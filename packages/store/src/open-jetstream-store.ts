@@ -100,7 +100,8 @@ async function openStream(options: JetStreamStoreOptions, timeoutMs: number): Pr
   try {
     const manager = await jetstreamManager(options.connection, { timeout: timeoutMs, checkAPI: false });
     const info = await openStreamAs(manager, wanted, options.create ?? true);
-    const isReplicated = info.config.num_replicas > 1;
+    // One that has one copy may be given more while it is open; alone, a server names no cluster.
+    const isReplicated = info.config.num_replicas > 1 || (info.cluster?.name ?? "") !== "";
     // A question that its leader took with it is asked again in time for the next one.
     const readTimeoutMs = isReplicated ? Math.min(timeoutMs, readTryMs) : timeoutMs;
     const reader = await jetstreamManager(options.connection, { timeout: readTimeoutMs, checkAPI: false });

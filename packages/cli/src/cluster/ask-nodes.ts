@@ -51,6 +51,8 @@ export function statusTable(answers: readonly NodeAnswer[]): string {
   return table([["node", "status", "replicas", "quorum", "heard", "version", "address", "reason"], ...answers.map(rowOf)]);
 }
 
+const moreCopies = "`althing cluster scale --replicas N` brings all nodes to one number";
+
 /** What does not fit together, each with the next step. */
 export function contradictions(answers: readonly NodeAnswer[]): string[] {
   const all = answers.flatMap(({ health }) => (health === undefined ? [] : [health]));
@@ -76,10 +78,15 @@ export function contradictions(answers: readonly NodeAnswer[]): string[] {
     healths.map(({ version }) => version),
     "finish `althing cluster upgrade`, or go back with the nodes that are ahead",
   );
-  differ(
-    "copies",
-    healths.map(({ posture }) => posture.cluster.replicas),
-    "`althing cluster scale --replicas N` brings all nodes to one number",
-  );
+  const clusters = healths.map(({ posture }) => posture.cluster);
+  // One that was started while another was away has not seen that one's copies.
+  if (clusters.every(({ heard, size }) => heard === size))
+    differ(
+      "copies",
+      clusters.map(({ replicas }) => replicas),
+      `wait a minute; if it stays, ${moreCopies}`,
+    );
+  if (clusters.length > 0 && clusters.every(({ replicas, size }) => replicas === 1 && size > 1))
+    found.push(`something has one copy only and is lost with its node: ${moreCopies}`);
   return found;
 }

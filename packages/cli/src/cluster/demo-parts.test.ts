@@ -43,6 +43,10 @@ test("what nodes contradict each other in is said with the next step; agreement 
   );
   expect(contradictions([answer("n1"), answer("n2", { version: "2.0.0" })])[0]).toContain("versions differ");
   expect(contradictions([answer("n1"), answer("n2", {}, { replicas: 1 })])[0]).toContain("copies differ");
+  expect(contradictions([answer("n1", {}, { heard: 2 }), answer("n2", {}, { heard: 2, replicas: 2 })])).toEqual([]);
+  expect(contradictions([answer("n1", {}, { replicas: 1 }), answer("n2", {}, { replicas: 1 })])).toEqual([
+    "something has one copy only and is lost with its node: `althing cluster scale --replicas N` brings all nodes to one number",
+  ]);
 });
 
 test("a node that starts contradicts nobody, unless by its name", () => {

@@ -164,9 +164,19 @@ test("more copies: one node at a time is started again, and each is looked at in
   const restarts = done.filter((line) => /systemctl restart|health/.test(line)).map(short);
   expect(restarts).toEqual([
     ...["health n1", "health n2", "health n3"],
-    ...["n1", "n2", "n3"].flatMap((name) => [`${name} systemctl restart`, `health ${name}`]),
+    // Ready, then copies.
+    ...["n1", "n2", "n3"].flatMap((name) => [`${name} systemctl restart`, `health ${name}`, `health ${name}`]),
     ...["health n1", "health n2", "health n3"],
   ]);
+});
+
+test("more copies: while they are not whole, no other node is touched", async () => {
+  const isAnew = (so: readonly string[]) => so.some((line) => line.includes("systemctl restart"));
+  const { done, failure } = await tryOut(scalePlan(input, 3), {
+    health: (node, so) => healthOf(node, {}, { replicas: isAnew(so) ? 2 : 1 }),
+  });
+  expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n1", detail: "2 of 3 copies are whole" } });
+  expect(done.filter((line) => /@n[23]\./.test(line))).toEqual([]);
 });
 
 test("fewer copies are refused before anything is touched", async () => {

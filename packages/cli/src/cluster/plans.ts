@@ -12,6 +12,8 @@ import type { RunStep, Step, WaitStep } from "./steps.ts";
 
 const readyWithinMs = 300_000;
 const readyNowMs = 10_000;
+/** Much data passes between machines. */
+const copiesWithinMs = 3_600_000;
 
 /** What a node runs: a list and no whole folder, because a checkout may hold its owner's identities and this cluster's authority. */
 export const programParts = [
@@ -124,6 +126,9 @@ function restart(input: PlanInput, node: PlannedNode, until: WaitStep["until"] =
   ];
 }
 
+const haveCopies = (node: PlannedNode, replicas: number): WaitStep =>
+  wait(node, `wait until everything has ${replicas} whole copies`, copiesWithinMs, { replicas });
+
 /**
  * First all files, then all nodes, in any order: none of them waits for another's health. With `rolling` a new node need only be starting before those that run
  * are started again: by their old list they do not hear it, and without them it has no majority of the new one.
@@ -172,19 +177,19 @@ export function backCommand(plan: ClusterPlan, node: PlannedNode): string {
   return `ssh ${node.ssh} 'test -d ${program}.old && systemctl stop althing && rm -rf ${program}.failed && mv ${program} ${program}.failed && mv ${program}.old ${program} && systemctl start althing'`;
 }
 
+/**
+ * A node that starts with the larger number gives every stream its copies. Before the next one is touched they must be whole: until then what was acknowledged is on one node only,
+ * and that may be the next one. Done again after a failure it does no harm: what has its copies keeps them.
+ */
 export function scalePlan(input: PlanInput, replicas: number): Step[] {
   const { plan } = input;
   const each = plan.nodes.flatMap((node): Step[] => {
     const file = `${node.home}/althing.toml`;
     const edit = `{ grep -q '^replicas = ' ${file} && sed -i 's/^replicas = .*/replicas = ${replicas}/' ${file} || sed -i '1i replicas = ${replicas}' ${file}; }`;
-    return [ssh(node, `set replicas = ${replicas}`, edit), ...restart(input, node)];
+    return [ssh(node, `set replicas = ${replicas}`, edit), ...restart(input, node), haveCopies(node, replicas)];
   });
   const fewerNow = allReady(input, undefined, { replicasAtMost: replicas });
-  return [
-    ...fewerNow,
-    ...each,
-    ...plan.nodes.map((node) => wait(node, `look that it keeps ${replicas} copies`, readyWithinMs, { replicas })),
-  ];
+  return [...fewerNow, ...each, ...plan.nodes.map((node) => haveCopies(node, replicas))];
 }
 
 /** A machine that is lost comes back empty under its name, and catches up from the others. */
@@ -201,6 +206,7 @@ export function replacePlan(input: PlanInput, node: PlannedNode): Step[] {
     ...copyFolder(input, node),
     copyProgram(input, node, plan.program),
     start(node),
-    wait(node, "wait until it has caught up", readyWithinMs, { heard: plan.nodes.length }),
+    wait(node, "wait until it is ready", readyWithinMs, { heard: plan.nodes.length }),
+    haveCopies(node, plan.replicas ?? 3),
   ];
 }

@@ -22,7 +22,7 @@ export interface WaitStep {
   readonly withinMs: number;
   /** Starting is enough: it may wait for others that take a longer list of nodes only later. */
   readonly orStarting?: boolean;
-  /** Beyond being ready. */
+  /** Beyond being ready; `replicas` are whole copies at least. */
   readonly until?: { readonly version?: string; readonly heard?: number; readonly replicas?: number; readonly replicasAtMost?: number };
 }
 
@@ -71,7 +71,7 @@ function lacking(step: WaitStep, health: Health | undefined): string | undefined
   const { cluster } = health.posture;
   if (version !== undefined && health.version !== version) return `it has version ${health.version}`;
   if (heard !== undefined && cluster.heard < heard) return `it hears ${cluster.heard} of ${heard}`;
-  if (replicas !== undefined && cluster.replicas !== replicas) return `it keeps ${cluster.replicas} copies`;
+  if (replicas !== undefined && cluster.replicas < replicas) return `${cluster.replicas} of ${replicas} copies are whole`;
   if (replicasAtMost !== undefined && cluster.replicas > replicasAtMost)
     return `it keeps ${cluster.replicas} copies, and copies are not lowered in place`;
   return undefined;

@@ -12,7 +12,7 @@ import { dataPaths, readUnlocked, type DataPaths } from "../data-folder.ts";
 import { openInstanceKeys, type InstanceKeys } from "../instance-keys.ts";
 import { natsUrl } from "../open-state.ts";
 import type { AtRest } from "./at-rest.ts";
-import { askServers, copiesOn, lackingWithout, type CopyOfNode } from "./cluster-servers.ts";
+import { askServers, copiesOn, lackingWithout, type CopyOfNode, type ServerReports } from "./cluster-servers.ts";
 import { compareCopies } from "./compare-copies.ts";
 import { startLookServer } from "./look-server.ts";
 import { findPlainText } from "./plain-text-search.ts";
@@ -61,10 +61,12 @@ export async function requireOthersWhole({ config, natsServer, atRest, scratch, 
   try {
     const startedMs = performance.now();
     let answeredMs = startedMs;
+    let before: ServerReports = new Map();
     for (;;) {
       signal?.throwIfAborted();
       const reports = await askServers(look.connection, others, answerWithinMs);
-      const detail = lackingWithout(reports, self.name, names);
+      const detail = lackingWithout({ before, now: reports }, self.name, names);
+      before = reports;
       if (detail === undefined) return;
       const nowMs = performance.now();
       if (others.every((name) => reports.has(name))) answeredMs = nowMs;

@@ -34,6 +34,7 @@ const reportSchema = z.object({
   }),
 });
 
+type Peer = z.infer<typeof peerSchema>;
 type Group = z.infer<typeof groupSchema>;
 export type StreamState = z.infer<typeof stateSchema>;
 
@@ -88,7 +89,7 @@ export async function askServers(
   return reports;
 }
 
-const holdsAll = ({ current, offline, lag }: z.infer<typeof peerSchema>): boolean => current && offline !== true && (lag ?? 0) === 0;
+const holdsAll = ({ current, offline, lag }: Peer): boolean => current && offline !== true && (lag ?? 0) === 0;
 
 /** As the server says that leads the stream. */
 export function leaderOf(reports: ServerReports, stream: string) {
@@ -99,16 +100,30 @@ export function leaderOf(reports: ServerReports, stream: string) {
   return undefined;
 }
 
+/**
+ * Has this server itself all that the stream's leader had at the look before? A leader takes a copy for current whose log is, while its messages still come.
+ * @param before an earlier look
+ */
+function hasMessages(reports: ServerReports, before: ServerReports, stream: string, server: string): boolean {
+  const due = leaderOf(before, stream)?.state.last_seq ?? Infinity;
+  return (reports.get(server)?.streams.get(stream)?.state.last_seq ?? -1) >= due;
+}
+
 export function streamNames(reports: ServerReports): string[] {
   return [...new Set([...reports.values()].flatMap(({ streams }) => [...streams.keys()]))].toSorted();
 }
 
+export interface TwoLooks {
+  readonly before: ServerReports;
+  readonly now: ServerReports;
+}
+
 /**
- * May node `self`, which is down, lose its copies? Every other node must answer and hold everything that it is to hold, and of each stream that must be a majority
- * of its copies.
+ * May node `self`, which is down, lose its copies? Every other node must answer and hold everything that it is to hold, by its stream's leader's word and by its own, and of each
+ * stream that must be a majority of its copies.
  * @returns why not
  */
-export function lackingWithout(reports: ServerReports, self: string, nodes: readonly string[]): string | undefined {
+export function lackingWithout({ before, now: reports }: TwoLooks, self: string, nodes: readonly string[]): string | undefined {
   const silent = nodes.filter((name) => name !== self && !reports.has(name));
   if (silent.length > 0) return `${silent.join(", ")} does not answer`;
   const others = new Map([...reports].filter(([name]) => name !== self && nodes.includes(name)));
@@ -121,13 +136,28 @@ export function lackingWithout(reports: ServerReports, self: string, nodes: read
   for (const name of names) {
     const leader = leaderOf(others, name);
     if (leader === undefined) return `stream ${name} has no leader among the other nodes`;
-    const behind = leader.replicas.find((peer) => peer.name !== self && !holdsAll(peer));
+    const isWhole = (peer: Peer) => holdsAll(peer) && hasMessages(reports, before, name, peer.name);
+    const behind = leader.replicas.find((peer) => peer.name !== self && !isWhole(peer));
     if (behind !== undefined) return `${behind.name} has not caught up on stream ${name}`;
     const copies = leader.replicas.length + 1;
     const held = copies - leader.replicas.filter((peer) => peer.name === self).length;
     if (held < Math.floor(copies / 2) + 1) return `stream ${name} would be kept by ${held} of ${copies} nodes`;
   }
   return undefined;
+}
+
+/**
+ * Of each stream how many servers have all that its leader had at the look before; a stream that nobody leads now has no entry that counts.
+ * @param before an earlier look; a stream that is not in it has its leader's copy
+ */
+export function wholeCopies(before: ServerReports, now: ServerReports): ReadonlyMap<string, number> {
+  const counts = streamNames(now).map((stream) => {
+    const leader = leaderOf(now, stream);
+    if (leader === undefined) return [stream, 0] as const;
+    const others = leader.replicas.filter(({ name }) => hasMessages(now, before, stream, name));
+    return [stream, others.length + 1] as const;
+  });
+  return new Map(counts);
 }
 
 export interface CopyOfNode {
