@@ -13,9 +13,11 @@ import { createAppRouter } from "./app/router.tsx";
 import { followScheme } from "./app/scheme.ts";
 import { createSessionStore, SessionStoreProvider } from "./app/session.tsx";
 import { takeToken, TokenProvider } from "./app/token.tsx";
-import { loadAdvice, ToastPlace } from "./ui/index.ts";
+import { keepFocus, loadAdvice, ToastPlace, watchForms } from "./ui/index.ts";
 
 followScheme();
+keepFocus();
+watchForms();
 const token = takeToken();
 const place = document.getElementById("app");
 if (place === null) throw new Error("the document has no place for the application");

@@ -203,15 +203,16 @@ export function useAct<Variables = void, Answer = unknown>(
   };
 }
 
-/** Of plain values; files are the same only when they are one and the same. */
+/** Of plain values; files are the same only when they are one and the same, by themselves or among other values. */
 function isSameAct(some: unknown, other: unknown): boolean {
   if (Object.is(some, other)) return true;
-  const hasFile = [some, other].some(
-    (value) =>
-      value instanceof Blob || (typeof value === "object" && value !== null && Object.values(value).some((one) => one instanceof Blob)),
-  );
-  return !hasFile && hashKey([some]) === hashKey([other]);
+  if (some instanceof Blob || other instanceof Blob) return false;
+  if (!holdsFile(some) || !holdsFile(other)) return !holdsFile(some) && !holdsFile(other) && hashKey([some]) === hashKey([other]);
+  return Object.keys({ ...some, ...other }).every((name) => isSameAct(Reflect.get(some, name), Reflect.get(other, name)));
 }
+
+const holdsFile = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && Object.values(value).some((one) => one instanceof Blob);
 
 /** What was refused in one sentence, for places that have no room for a whole refusal. */
 export function messageOf(error: unknown): string {

@@ -2,7 +2,7 @@
 import { registrationModes, type Registration } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { useCommunity } from "../app/community.tsx";
-import { Button, Card, ChoiceField, Refusal, Section, useToast } from "../ui/index.ts";
+import { Button, Card, ChoiceField, Refusal, Section, Told, useToast } from "../ui/index.ts";
 import { useChangeCommunity } from "./change-community.ts";
 import { useMembersTexts } from "./texts.ts";
 
@@ -35,11 +35,11 @@ export function JoiningForm() {
           onChange={(value) => setChoice(choices.find((one) => one === value))}
         />
         {change.isStale && (
-          <div role="alert">
+          <Told>
             <Card tone="note">
               {t("settings.stale")} {t(`settings.mode.${community.registration}`)}. {t("settings.staleSave")}
             </Card>
-          </div>
+          </Told>
         )}
         {change.error !== null && <Refusal error={change.error} />}
         <div>

@@ -8,7 +8,7 @@ import { hasCode, type Role } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { faultsByField, useAct } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
-import { Actions, Button, Card, CheckField, ConfirmDialog, Dialog, Refusal, TextArea, TextField, useToast } from "../ui/index.ts";
+import { Actions, Button, Card, CheckField, ConfirmDialog, Dialog, Refusal, TextArea, TextField, Told, useToast } from "../ui/index.ts";
 import { usePermissionName } from "./permission-name.ts";
 import { anyExtension, isHeld, type Areas } from "./role-rules.ts";
 import { useMembersTexts } from "./texts.ts";
@@ -108,7 +108,7 @@ function Stale({ permissions }: { readonly permissions: readonly string[] }) {
   const t = useMembersTexts();
   const nameOf = usePermissionName();
   return (
-    <div role="alert">
+    <Told>
       <Card tone="note" className="grid gap-2">
         <p className="font-semibold">{t("editor.stale")}</p>
         <ul className="list-disc ps-5">
@@ -121,7 +121,7 @@ function Stale({ permissions }: { readonly permissions: readonly string[] }) {
         </ul>
         <p>{t("editor.staleSave")}</p>
       </Card>
-    </div>
+    </Told>
   );
 }
 

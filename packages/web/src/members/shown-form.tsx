@@ -2,7 +2,7 @@
 import type { Community } from "@althing/contract";
 import { useState, type FormEvent } from "react";
 import { useCommunity } from "../app/community.tsx";
-import { Button, Card, Facts, Refusal, Section, TextArea, TextField, useToast } from "../ui/index.ts";
+import { Button, Card, Facts, Refusal, Section, TextArea, TextField, Told, useToast } from "../ui/index.ts";
 import { faultsByField } from "../app/calls.ts";
 import { useChangeCommunity } from "./change-community.ts";
 import { useMembersTexts } from "./texts.ts";
@@ -65,7 +65,7 @@ export function ShownForm() {
 function Stale({ now }: { readonly now: Community }) {
   const t = useMembersTexts();
   return (
-    <div role="alert">
+    <Told>
       <Card tone="note" className="grid gap-2">
         <p className="font-semibold">{t("settings.stale")}</p>
         <Facts
@@ -81,6 +81,6 @@ function Stale({ now }: { readonly now: Community }) {
         />
         <p>{t("settings.staleSave")}</p>
       </Card>
-    </div>
+    </Told>
   );
 }

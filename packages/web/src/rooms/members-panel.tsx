@@ -66,8 +66,10 @@ function MemberRow({ member, room, handle }: { readonly member: Member; readonly
   const who = member.handle;
   const isOwn = member.endpoint === user.endpoint;
   const isPerson = member.kind === "person";
+  // The record names them until the next one is made, and says nothing of it: only the server knows who went.
+  const isGone = room.gone.includes(member.endpoint);
   const isOwner = room.role === "owner";
-  const mayRemove = !isOwn && (isOwner || (room.role === "moderator" && member.role === "member"));
+  const mayRemove = !isOwn && !isGone && (isOwner || (room.role === "moderator" && member.role === "member"));
   return (
     <li className="grid gap-1 border-b border-line py-2 last:border-0">
       <div className="flex flex-wrap items-center justify-between gap-2">
@@ -75,9 +77,10 @@ function MemberRow({ member, room, handle }: { readonly member: Member; readonly
         {member.role !== "member" && <Badge tone="accent">{t(`members.${member.role}`)}</Badge>}
       </div>
       {!isPerson && <Badge tone="note">{t("members.extension")}</Badge>}
-      {isPerson && !member.joined && <p className="text-sm text-soft">{t("members.invitedYet")}</p>}
+      {isGone && <p className="text-sm text-soft">{t("members.gone")}</p>}
+      {isPerson && !isGone && !member.joined && <p className="text-sm text-soft">{t("members.invitedYet")}</p>}
       <div className="flex flex-wrap items-center gap-x-1">
-        {isOwner && isPerson && (
+        {isOwner && isPerson && !isGone && (
           <SelectField
             label={t("members.role", { who })}
             hideLabel

@@ -182,6 +182,7 @@ export const useRoomTexts = defineTexts("rooms", {
     people: "People",
     you: "you",
     invitedYet: "has not accepted yet",
+    gone: "is out; the keys are renewed before anything more is sent",
     owner: "Owner",
     moderator: "Moderator",
     member: "Member",

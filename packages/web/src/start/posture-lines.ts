@@ -49,6 +49,7 @@ const judges: { readonly [F in keyof Posture]: Judge } = {
       : { level: "note", state: t("rest.off"), why: t("rest.offWhy") },
   cluster: ({ cluster: { size, quorum, replicas, heard } }, t) => {
     if (size === 1) return { level: "note", state: t("cluster.single"), why: t("cluster.singleWhy") };
+    if (quorum && replicas === 1) return { level: "note", state: t("cluster.quorum", { heard, size }), why: t("cluster.oneCopyWhy") };
     if (quorum) return { level: "good", state: t("cluster.quorum", { heard, size }), why: t("cluster.quorumWhy", { replicas }) };
     return { level: "bad", state: t("cluster.lost", { heard, size }), why: t("cluster.lostWhy") };
   },

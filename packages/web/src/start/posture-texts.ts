@@ -68,6 +68,8 @@ export const usePostureTexts = defineTexts("posture", {
     singleWhy: "If this machine is lost, so is what no backup holds.",
     quorum: "{{heard}} of {{size}} machines",
     quorumWhy: "{{replicas}} copies; any one machine may fail.",
+    oneCopyWhy:
+      "Something has one copy only and is lost with its machine. Whoever runs this instance gives everything three: althing cluster scale.",
     lost: "no majority: {{heard}} of {{size}}",
     lostWhy: "Too few machines are heard, so everything is refused. Bring one back.",
   },

@@ -2,11 +2,13 @@
  * Buttons, and links that look like them.
  *
  * Invariant: a busy button stays where it is, cannot be pressed again, and says to a screen reader that it works; its width does not jump. It keeps the focus: a
- * button that is switched off lets it go, and whoever works by keyboard would begin at the top of the page after every act.
+ * button that is switched off lets it go, and whoever works by keyboard would begin at the top of the page after every act. So one that has the focus while
+ * there is nothing left to press it for is only said to be off, until the focus moves on.
  */
 import { Link, type LinkProps } from "@tanstack/react-router";
-import type { ButtonHTMLAttributes, ReactNode } from "react";
+import { useState, type ButtonHTMLAttributes, type ReactNode } from "react";
 import { classNames } from "./class-names.ts";
+import { useEnded } from "./refusal-focus.ts";
 import { useUiTexts } from "./texts.ts";
 
 export type ButtonTone = "primary" | "quiet" | "danger" | "plain";
@@ -28,16 +30,32 @@ export interface ButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement
   readonly children: ReactNode;
 }
 
-export function Button({ tone = "primary", busy = false, type = "button", className, children, onClick, ...rest }: ButtonProps) {
+export function Button({
+  tone = "primary",
+  busy = false,
+  type = "button",
+  disabled = false,
+  className,
+  children,
+  onClick,
+  ...rest
+}: ButtonProps) {
   const t = useUiTexts();
+  const ref = useEnded(busy);
+  const [hasFocus, setHasFocus] = useState(false);
   return (
     <button
       {...rest}
+      ref={ref}
       type={type}
+      disabled={disabled && !hasFocus}
       aria-busy={busy || undefined}
-      aria-disabled={busy || undefined}
+      aria-disabled={busy || (disabled && hasFocus) || undefined}
+      onFocus={() => setHasFocus(true)}
+      // When the window goes to the back the button still has it.
+      onBlur={({ currentTarget }) => setHasFocus(document.activeElement === currentTarget)}
       // Also what Enter in a field would press.
-      onClick={busy ? (event) => event.preventDefault() : onClick}
+      onClick={busy || disabled ? (event) => event.preventDefault() : onClick}
       className={classNames(base, tones[tone], className)}
     >
       {busy && <Spinner />}

@@ -1,11 +1,12 @@
 /**
- * Dialogs on the browser's own `<dialog>`: focus is kept inside, Escape closes, and it goes back to where it came from.
+ * Dialogs on the browser's own `<dialog>`: focus is kept inside, Escape closes, and it goes back to where it came from, or near it where that is gone.
  *
  * Invariant: what cannot be undone is asked about in words that say what will happen; the button carries the act's own name, never "OK".
  */
 import { useEffect, useId, useRef, type ReactNode } from "react";
 import { Button } from "./button.tsx";
 import { classNames } from "./class-names.ts";
+import { goBackTo, placeOf } from "./kept-focus.ts";
 import { Actions } from "./layout.tsx";
 import { Refusal } from "./refusal.tsx";
 import { useUiTexts } from "./texts.ts";
@@ -27,11 +28,11 @@ export function Dialog({
   const t = useUiTexts();
   useEffect(() => {
     const dialog = ref.current;
-    const before = document.activeElement;
+    const before = placeOf(document.activeElement);
     dialog?.showModal();
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      goBackTo(before);
     };
   }, []);
   return (

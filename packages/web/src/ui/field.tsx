@@ -1,10 +1,12 @@
 /**
  * Fields of forms: a label, a hint, the control, and what was wrong with it.
  *
- * Invariant: label, hint and fault are tied to the control for screen readers; a fault is a word beside the field and never a colour alone.
+ * Invariant: label, hint and fault are tied to the control for screen readers; a fault is a word beside the field and never a colour alone, and whoever sent the
+ * form by its button goes on at the first field that has one.
  */
 import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes } from "react";
 import { classNames } from "./class-names.ts";
+import { useFaultFocus } from "./refusal-focus.ts";
 import { useUiTexts } from "./texts.ts";
 
 interface FieldFacts {
@@ -23,6 +25,7 @@ const edgeOf = (fault: string | undefined) => (fault === undefined ? "border-edg
 
 function Frame({ id, label, hint, fault, optional, hideLabel, className, children }: FieldFacts & { id: string; children: ReactNode }) {
   const t = useUiTexts();
+  useFaultFocus(id, fault);
   return (
     <div className={classNames("grid grid-cols-[minmax(0,1fr)] gap-1", className)}>
       <label htmlFor={id} className={hideLabel === true ? "sr-only" : "font-semibold"}>
@@ -133,6 +136,7 @@ export function CheckField({
 }: FieldFacts & Omit<InputHTMLAttributes<HTMLInputElement>, "className" | "id" | "type">) {
   const id = useId();
   const facts = { label, fault, ...(hint === undefined ? {} : { hint }) };
+  useFaultFocus(id, fault);
   return (
     <div className={classNames("grid grid-cols-[auto_1fr] gap-x-3 gap-y-1", className)}>
       <input

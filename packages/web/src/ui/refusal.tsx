@@ -1,12 +1,14 @@
 /**
  * Why something did not happen: the rule, what was seen, who can change it, what to do next, and the request's id for the operator.
  *
- * Invariant: every refusal of the platform is shown whole; what was refused in its own words, what to do next in the places of this application.
+ * Invariant: every refusal of the platform is shown whole; what was refused in its own words, what to do next in the places of this application. Whoever pressed
+ * the button reads on here.
  */
 import { isAppError } from "@althing/contract";
 import { Button } from "./button.tsx";
 import { classNames } from "./class-names.ts";
 import { useUiTexts } from "./texts.ts";
+import { Told } from "./told.tsx";
 import { useAdvice } from "./use-advice.ts";
 import { whoCan } from "./who-can.ts";
 
@@ -62,7 +64,7 @@ export function Refusal({ error, title, onRetry }: { readonly error: unknown; re
   const t = useUiTexts();
   const { text, next, rows, waitSeconds } = useTold(error);
   return (
-    <div role="alert" className="grid gap-2 rounded-lg border-s-4 border-bad bg-bad-tint p-4 text-ink">
+    <Told told={error} className="grid gap-2 rounded-lg border-s-4 border-bad bg-bad-tint p-4 text-ink">
       {title !== undefined && <p className="font-semibold">{title}</p>}
       <p className="whitespace-pre-wrap">
         <bdi>{text}</bdi>
@@ -92,6 +94,6 @@ export function Refusal({ error, title, onRetry }: { readonly error: unknown; re
           </Button>
         </div>
       )}
-    </div>
+    </Told>
   );
 }
