@@ -2,7 +2,7 @@
  * The whole chaos suite: each scenario as often as the budget says, on one cluster, and a table of what came of it.
  *
  * Invariant: what could not be tried is in the table with its reason, and is not called passed; a round that breaks down in itself is a failed one. The
- * cluster is made anew after a round that broke down, so that one ruin does not spoil the others.
+ * cluster is made anew after a round that broke down, so that one ruin does not spoil the others. Interrupted, it ends the round, its cluster, and with its table.
  *
  * node tests/chaos/run-chaos.ts [--rounds N] [--only NAME]… [--minutes N] — N rounds of each in place of the budget's; no round begins after so many minutes
  */
@@ -94,12 +94,12 @@ async function lastWords(world: World | undefined): Promise<string[]> {
   return words;
 }
 
-async function runScenario(scenario: Scenario, rounds: number, scratch: string, untilMs: number): Promise<Row> {
+async function runScenario(scenario: Scenario, rounds: number, scratch: string, isOver: () => boolean): Promise<Row> {
   let world: World | undefined;
   let [passed, failed, late, longestPauseMs] = [0, 0, 0, 0];
   const backTimes: BackTime[] = [];
   let note = "";
-  for (let turn = 0; turn < rounds && performance.now() < untilMs; turn += 1) {
+  for (let turn = 0; turn < rounds && !isOver(); turn += 1) {
     try {
       world ??= await openWorld(scenario);
       const result = await runRound({ ...world, scenario, turn, scratch });
@@ -158,7 +158,12 @@ async function runAll(): Promise<number> {
   });
   await using dir = await tempDir();
   const reasonOf = await findReasons(join(dir.path, "disk"));
-  const untilMs = performance.now() + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  let untilMs = performance.now() + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  // The nodes outlive a program that just ends, so it ends in order.
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => {
+      untilMs = 0;
+    });
   const rows: Row[] = [];
   const skipped: { readonly name: string; readonly reason: string }[] = [];
   for (const scenario of [...plantedFaults, ...scenarios, extensionDuties]) {
@@ -171,7 +176,7 @@ async function runAll(): Promise<number> {
     const rounds =
       values.rounds === undefined ? (budget[scenario.name] ?? (scenario.expects === undefined ? roundsEach : 1)) : Number(values.rounds);
     console.log(`== ${scenario.name}`);
-    rows.push(await runScenario(scenario, rounds, dir.path, untilMs));
+    rows.push(await runScenario(scenario, rounds, dir.path, () => performance.now() >= untilMs));
   }
   const columns = ["rounds", "passed", "failed", "late", "pause ms"];
   console.log(`\n${"scenario".padEnd(44)}${columns.map((text) => text.padStart(9)).join("")}`);
