@@ -68,6 +68,33 @@ describe("idempotency", () => {
     expect((await idempotency.run(request("key-died-1"), async () => answer("2"))).body).toBe("2");
   });
 
+  test("acts when the store could not say that it has the record, and has it: nobody works on it", async () => {
+    const records = openMemoryStore();
+    let isSilent = true;
+    const silent = new Proxy(records, {
+      get(store, name) {
+        const found: unknown = Reflect.get(store, name);
+        if (name !== "collection") return found;
+        const collection: Store["collection"] = (options) =>
+          new Proxy(store.collection(options), {
+            get(rows, method) {
+              if (method !== "create" || !isSilent) return Reflect.get(rows, method);
+              return async (...args: Parameters<typeof rows.create>) => {
+                await rows.create(...args);
+                throw new AppError("store.unavailable", { detail: "no answer in time" });
+              };
+            },
+          });
+        return collection;
+      },
+    });
+    const { idempotency, create, recover, count } = build(100, silent);
+    await expect(idempotency.run(request("key-silent-1"), create, recover)).rejects.toMatchObject({ code: "store.unavailable" });
+    isSilent = false;
+    for (let i = 0; i < 2; i++) expect((await idempotency.run(request("key-silent-1"), create, recover)).body).toBe('{"n":0}');
+    expect(await count()).toBe(1);
+  });
+
   test("refuses a user that has filled its quota, until records expire", async () => {
     const { idempotency, clock } = build(3);
     for (let i = 0; i < 3; i++) await idempotency.run(request(`key-quota-${i}`), async () => answer("x"));

@@ -87,6 +87,8 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const records: Collection<IdempotencyRecord> = options.store.collection(idempotencyCollection);
   const life = { node: options.node, boot: randomBytes(12).toString("base64url") };
   const counts = new Map<string, number>();
+  /** Requests that this life has in hand, by their record's key. */
+  const inHand = new Map<string, number>();
   const keysMax = options.keysPerUserMax ?? idempotencyKeysPerUserMax;
   const derive = (label: string, request: IdempotentRequest) =>
     createHmac("sha256", options.secretsKey).update(`althing/idempotency/${label}/v1\0${request.signPub}\0${request.key}`).digest();
@@ -102,9 +104,21 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
 
   const recordKey = (request: IdempotentRequest) => [request.signPub, derive("record", request).toString("base64url")] as const;
 
-  /** Will nobody answer it any more? */
-  function isDead({ isOver, node, boot, startedAtMs }: IdempotencyRecord, now: number): boolean {
-    const hasEnded = node === life.node ? boot !== life.boot : node !== undefined && options.isGone?.(node) === true;
+  /** @returns the request is in hand until this is called */
+  function takeInHand(request: IdempotentRequest): () => void {
+    const id = recordKey(request).join(" ");
+    inHand.set(id, (inHand.get(id) ?? 0) + 1);
+    return () => {
+      const left = (inHand.get(id) ?? 1) - 1;
+      if (left === 0) inHand.delete(id);
+      else inHand.set(id, left);
+    };
+  }
+
+  /** Will nobody answer it any more? Of this life's own it is known: a record that its writer was told could not be written may be there all the same. */
+  function isDead({ key: id, value: { isOver, node, boot, startedAtMs } }: Rec<IdempotencyRecord>, now: number): boolean {
+    const isInHand = () => boot === life.boot && (inHand.get(id.join(" ")) ?? 0) > 1;
+    const hasEnded = node === life.node ? !isInHand() : node !== undefined && options.isGone?.(node) === true;
     return isOver === true || hasEnded || startedAtMs + idempotencyLeaseMs <= now;
   }
 
@@ -125,11 +139,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       return { claimed: { key, value: running, revision } };
     }
     const record = found.value;
-    const takeOver = record.expiresAtMs <= now || (record.state === "running" && isDead(record, now));
+    const takeOver = record.expiresAtMs <= now || (record.state === "running" && isDead(found, now));
     if (!takeOver && record.request !== fingerprint) throw new AppError("request.idempotency_mismatch");
     if (takeOver) return { claimed: { key, value: running, revision: await orInProgress(records.put(key, running, found.revision)) } };
     if (record.state === "done" && record.sealed !== undefined) return { answer: unseal(derive("answer", request), record.sealed) };
-    if (record.state === "running" || !isDead(record, now)) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
+    if (record.state === "running" || !isDead(found, now)) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
     return { committed: found };
   }
 
@@ -189,6 +203,36 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     isGone();
   }
 
+  async function runOnce(
+    request: IdempotentRequest,
+    act: () => Promise<StoredAnswer>,
+    recover: Recover | undefined,
+  ): Promise<StoredAnswer> {
+    const fingerprint = createHash("sha256").update(`${request.method} ${request.target}\0`).update(request.bodySha256).digest("base64url");
+    const found = await claim(request, fingerprint);
+    if ("answer" in found) return found.answer;
+    if ("committed" in found) return recovered(request, found.committed, recover);
+    const { claimed } = found;
+    const toMark = (noted: string | undefined) => {
+      const sealed = noted === undefined ? {} : { sealed: seal(derive("noted", request), noted) };
+      return records.toPut(claimed.key, { ...claimed.value, state: "committed", ...sealed }, claimed.revision);
+    };
+    const outcome = createOutcome(toMark);
+    let answer: StoredAnswer;
+    try {
+      answer = await outcome.run(act);
+    } catch (error) {
+      // If this fails, too, the end of this process or the lease ends it.
+      await forget(request, claimed, outcome.isMarked, recover !== undefined).catch(() => undefined);
+      throw error;
+    }
+    // The act is done: a store that fails only now must not turn its answer into an error.
+    await marked(claimed, outcome.isMarked)
+      .then((held) => remember(request, held, answer))
+      .catch(options.onLost);
+    return answer;
+  }
+
   return {
     async run(request, act, recover) {
       if (!keyGrammar.test(request.key)) {
@@ -198,32 +242,12 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
           { faults: [{ path: "headers.idempotency-key", message: "must be 8–128 visible ASCII characters" }] },
         );
       }
-      const fingerprint = createHash("sha256")
-        .update(`${request.method} ${request.target}\0`)
-        .update(request.bodySha256)
-        .digest("base64url");
-      const found = await claim(request, fingerprint);
-      if ("answer" in found) return found.answer;
-      if ("committed" in found) return recovered(request, found.committed, recover);
-      const { claimed } = found;
-      const toMark = (noted: string | undefined) => {
-        const sealed = noted === undefined ? {} : { sealed: seal(derive("noted", request), noted) };
-        return records.toPut(claimed.key, { ...claimed.value, state: "committed", ...sealed }, claimed.revision);
-      };
-      const outcome = createOutcome(toMark);
-      let answer: StoredAnswer;
+      const letGo = takeInHand(request);
       try {
-        answer = await outcome.run(act);
-      } catch (error) {
-        // If this fails, too, the end of this process or the lease ends it.
-        await forget(request, claimed, outcome.isMarked, recover !== undefined).catch(() => undefined);
-        throw error;
+        return await runOnce(request, act, recover);
+      } finally {
+        letGo();
       }
-      // The act is done: a store that fails only now must not turn its answer into an error.
-      await marked(claimed, outcome.isMarked)
-        .then((held) => remember(request, held, answer))
-        .catch(options.onLost);
-      return answer;
     },
     async sweep() {
       const now = options.nowMs();
