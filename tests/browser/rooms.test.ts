@@ -2,7 +2,7 @@
  * Rooms in the shipped page: two browsers and a peer in Node in end-to-end encrypted rooms, with everything that can go wrong in between.
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -221,6 +221,9 @@ describe("rooms", { timeout: 60_000 }, () => {
 
   test("whoever walks by keyboard alone writes, goes from message to message, and removes one with a reason that all see", async () => {
     const { page } = bobs;
+    // Of this attempt: another one must not find what this one wrote.
+    const [first, second, reason] = ["first line", "second line", "too hasty"].map((text) => `${text} ${randomUUID().slice(0, 8)}`);
+    if (first === undefined || second === undefined || reason === undefined) throw new TypeError("three texts were made");
     await page.getByRole("heading", { name: "garden" }).focus();
     const tabTo = async (name: string | RegExp) => {
       for (let tabs = 0; tabs < 40; tabs += 1) {
@@ -238,26 +241,26 @@ describe("rooms", { timeout: 60_000 }, () => {
       throw new Error(`${String(name)} cannot be reached by Tab`);
     };
     await tabTo("Message to garden");
-    await page.keyboard.type("first line");
+    await page.keyboard.type(first);
     await page.keyboard.press("Shift+Enter");
-    await page.keyboard.type("second line");
+    await page.keyboard.type(second);
     await page.keyboard.press("Enter");
-    await shown(page, "first line\nsecond line").waitFor();
-    await log(alices.page).getByText("first line").waitFor();
+    await shown(page, `${first}\n${second}`).waitFor();
+    await log(alices.page).getByText(first).waitFor();
     await page.getByRole("heading", { name: "garden" }).focus();
     await tabTo("Messages in garden");
     await page.keyboard.press("ArrowUp");
     await page.keyboard.press("ArrowUp");
     await page.keyboard.press("ArrowDown");
-    await page.waitForFunction(() => document.activeElement?.textContent?.includes("second line") === true);
+    await page.waitForFunction((text) => document.activeElement?.textContent?.includes(text) === true, second);
     await tabTo("Remove the message of bob");
     await page.keyboard.press("Enter");
     await expectAccessible(page);
     await tabTo(/^Reason/);
-    await page.keyboard.type("too hasty");
+    await page.keyboard.type(reason);
     await tabTo("Remove the message");
     await page.keyboard.press("Enter");
-    for (const one of [page, alices.page]) await shown(one, "Removed by bob: too hasty").waitFor();
+    for (const one of [page, alices.page]) await shown(one, `Removed by bob: ${reason}`).waitFor();
     // Bob is a plain member: of others' messages he removes none.
     await button(page, "Remove the message of alice").waitFor({ state: "detached" });
   });
