@@ -5,12 +5,16 @@
  * Runs on any Node from 20 on; the tests run on the project's own.
  */
 import { runVitest, summaryLine } from "./run/run-vitest.mjs";
+import { secondRun } from "./run/second-run.mjs";
 import { setUp } from "./setup.mjs";
 import { SetupError, say } from "./setup/report.mjs";
 
 try {
   await setUp();
-  const { status, ...counts } = await runVitest(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const first = await runVitest(args);
+  const { status, ...counts } =
+    args.length > 0 ? first : await secondRun(first, runVitest, (line) => process.stderr.write(`tests: ${line}\n`));
   console.log(summaryLine(counts));
   process.exitCode = status === 0 && counts.failed > 0 ? 1 : status;
 } catch (error) {

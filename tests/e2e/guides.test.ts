@@ -162,7 +162,7 @@ const guides: readonly Guide[] = [
       await people(shell, "bob");
       await ok(shell, "./althing room create garden --as alice.id && ./althing room invite garden bob --as alice.id && echo map > map.png");
     },
-    instead: { "./althing worker --name helper --init --as helper.id": { background: /agent\.helper\.in/ } },
+    instead: { "./althing worker --name helper --init --as helper.id": { background: /reading agent\.helper\.in/ } },
     words: { REFERENCE: ["./althing blob put", /^(\S+)$/m] },
   },
   {

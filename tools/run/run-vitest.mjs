@@ -10,16 +10,17 @@ import { join } from "node:path";
 import { projectNode, root } from "../setup/places.mjs";
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+/** @typedef {Counts & { broken: readonly (Counts & { path: string })[] }} Told with the counts of each file in which something failed */
 
 /**
  * @param {string} file
- * @returns {Counts}
+ * @returns {Told}
  */
 function readCounts(file) {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { passed: 0, failed: 0, skipped: 0, broken: [] };
   }
 }
 
@@ -47,7 +48,7 @@ export function runVisibly(command, args, env = process.env) {
 
 /**
  * @param {readonly string[]} args paths and options of vitest
- * @returns {Promise<Counts & { status: number }>}
+ * @returns {Promise<Told & { status: number }>}
  */
 export async function runVitest(args) {
   const folder = mkdtempSync(join(tmpdir(), "al-summary-"));
