@@ -8,7 +8,7 @@
 import { randomBytes } from "node:crypto";
 import type { BusConnection, BusPeers } from "@althing/bus";
 import { AppError, subjects, type Cluster } from "@althing/contract";
-import { clusterBeatSchema, createClusterFence, fenceTimes, type ClusterBeat, type ClusterView } from "./cluster-fence.ts";
+import { clusterBeatSchema, createClusterFence, fenceTimes, type ClusterBeat, type ClusterView, type PeerView } from "./cluster-fence.ts";
 
 const lookMs = 50;
 /** Between two beats, however much there is to tell. */
@@ -18,6 +18,8 @@ const inForceMaxMs = 5_000;
 /** After this long a node that is not heard has fenced itself, or knows what the others know. */
 const sureMs = 2 * fenceTimes.silenceMs + fenceTimes.behindMs / 2;
 const pollMs = 20;
+/** After three beats that did not come an answer waits no longer for that node: it says that it is not current there. */
+const stillMs = 3 * fenceTimes.beatMs;
 
 export interface ClusterSources {
   readonly position: () => number;
@@ -120,8 +122,9 @@ export function openClusterWatch({ cluster, account, monotonicMs, nowMs }: Clust
     },
     peers: {
       async current(revision, waitMs) {
-        // Who is not heard is not waited for.
-        await until(() => lacking(revision).every((peer) => !peer.isHeard), waitMs);
+        // Neither who is silent is waited for, nor who has just begun and will read everything before it admits anybody.
+        const isAway = ({ node, inForce }: PeerView) => inForce === 0 || (fence.silentMs(node, monotonicMs()) ?? Infinity) > stillMs;
+        await until(() => lacking(revision).every(isAway), waitMs);
         const of = cluster.size - 1;
         return { current: of - lacking(revision).length, of };
       },
