@@ -195,13 +195,16 @@ export async function startBreakingServer() {
 
 // --- what happens to which request ---
 
-/** For one request: the honest answer (`undefined`), texts put into it, or something in its place. */
+/** For one request: the honest answer (`undefined`), texts put into it, another made of it, or something in its place. */
 export type Fate =
   | undefined
   | { readonly text: string }
   | { readonly fault: Fault }
   | { readonly answer: ReturnType<typeof problem> }
+  | { readonly alter: Alter }
   | "hushed";
+/** Makes another answer of the honest one. */
+export type Alter = (body: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 export type Decide = (name: RouteName, request: Request) => Fate;
 
 export interface Interception {
@@ -237,6 +240,8 @@ export async function intercept(
     const schema = response.status() === row.status ? row.response : problemSchema;
     if (schema === undefined) return route.fulfill({ response });
     const body: unknown = await response.json().catch(() => undefined);
+    if ("alter" in fate)
+      return route.fulfill(typeof body === "object" && body !== null ? { response, json: fate.alter({ ...body }) } : { response });
     return body === undefined
       ? route.fulfill({ response })
       : route.fulfill({ response, json: poisoner.poison(name, schema, body, fate.text) });

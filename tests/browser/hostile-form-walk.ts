@@ -20,13 +20,15 @@ export interface TypedText {
 
 /** Runs before anything of the page: what the walk does inside of it, by one name, so that each step is one message. */
 export function installFormWalk(): void {
-  const left = /^(?:Sign out|Forget|Send|Attach|Move |Remove option)/;
+  const left = /^(?:Sign out|Forget|Send$|Send a file|Send again|Attach|Move |Remove option)/;
   const closing = /^(?:Close$|Cancel|Dismiss|Back|Keep|Stay|Put back|Not now)/;
   const place = () => document.querySelector("dialog[open]") ?? document.querySelector("main") ?? document.body;
   const isSeen = (element: Element) => element.checkVisibility({ visibilityProperty: true });
   const nameOf = (element: Element) => (element.getAttribute("aria-label") ?? element.textContent).trim();
   const labelOf = (field: Element) =>
-    field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement ? ([...(field.labels ?? [])][0]?.textContent ?? "") : "";
+    field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement
+      ? ([...(field.labels ?? [])][0]?.textContent ?? "")
+      : "";
   const set = (field: HTMLInputElement | HTMLTextAreaElement, value: string) => {
     // React listens to the event, and looks whether the element's own setter was used.
     const own = field instanceof HTMLInputElement ? HTMLInputElement.prototype : HTMLTextAreaElement.prototype;
@@ -48,7 +50,13 @@ export function installFormWalk(): void {
   const repaired = new WeakMap<Element, number>();
   const fields = () =>
     [...place().querySelectorAll("input, textarea")].filter((field) => isSeen(field) && !field.matches(":disabled, [readonly]"));
-  const choose = () => {
+  const choose = (list: HTMLSelectElement) => {
+    varied.add(list);
+    const own = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value");
+    own?.set?.call(list, list.options[list.options.length - 1]?.value);
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const agree = () => {
     const groups = new Set<string>();
     for (const field of fields()) {
       if (!(field instanceof HTMLInputElement)) continue;
@@ -63,14 +71,16 @@ export function installFormWalk(): void {
   const walk = {
     /** Fills in every field of the dialog that is open, else of the page. */
     fill(): void {
-      choose();
+      agree();
       for (const field of fields()) {
         const isText =
           field instanceof HTMLTextAreaElement ||
           (field instanceof HTMLInputElement && !/^(?:search|checkbox|radio|file|hidden|color|range)$/.test(field.type));
-        if (isText && field.value === "") set(field, textFor(field));
+        // What was left empty because nothing else would do stays so.
+        if (isText && field.value === "" && !repaired.has(field)) set(field, textFor(field));
         else if (
           isText &&
+          !repaired.has(field) &&
           field.value.length < 2_000 &&
           !field.value.endsWith("typed words") &&
           (field instanceof HTMLTextAreaElement || field.type === "text") &&
@@ -81,18 +91,25 @@ export function installFormWalk(): void {
     },
     /** Chooses something else somewhere: what is the same cannot be saved. @returns whether there was something left */
     vary(): boolean {
-      const choices = [...place().querySelectorAll("input[type=checkbox], select")].filter(
+      const choices = [...place().querySelectorAll("input[type=checkbox], input[type=datetime-local], select")].filter(
         (one) => isSeen(one) && !one.matches(":disabled") && !varied.has(one),
       );
       const [choice] = choices;
       if (choice === undefined) return false;
       varied.add(choice);
-      if (choice instanceof HTMLInputElement) choice.click();
-      if (choice instanceof HTMLSelectElement) {
-        const own = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value");
-        own?.set?.call(choice, choice.options[choice.options.length - 1]?.value);
-        choice.dispatchEvent(new Event("change", { bubbles: true }));
-      }
+      if (choice instanceof HTMLInputElement)
+        if (choice.type === "checkbox") choice.click();
+        else set(choice, textFor(choice));
+      if (choice instanceof HTMLSelectElement) choose(choice);
+      return true;
+    },
+    /** Shows what a list of choices leaves out: the last of them in place of the first. @returns whether there was something left */
+    turn(): boolean {
+      // Another language would be another page.
+      const isTurned = (one: Element) => isSeen(one) && !one.matches(":disabled") && !varied.has(one) && !/language/i.test(labelOf(one));
+      const choice = [...place().querySelectorAll("select")].find(isTurned);
+      if (choice === undefined) return false;
+      choose(choice);
       return true;
     },
     /** What the page itself calls wrong is filled in otherwise. @returns whether there was something */
@@ -144,7 +161,7 @@ export function installFormWalk(): void {
   Reflect.set(globalThis, "formWalk", walk);
 }
 
-type Walk = "fill" | "vary" | "repair" | "hasDisabled" | "remember" | "lost" | "buttons" | "isDialog";
+type Walk = "fill" | "vary" | "turn" | "repair" | "hasDisabled" | "remember" | "lost" | "buttons" | "isDialog";
 
 async function step(page: Page, name: Walk | "press", argument?: string): Promise<unknown> {
   return page.evaluate(
@@ -163,6 +180,7 @@ export const formWalk = {
   fill: (page: Page) => step(page, "fill"),
   repair: async (page: Page) => (await step(page, "repair")) === true,
   hasDisabled: async (page: Page) => (await step(page, "hasDisabled")) === true,
+  turn: async (page: Page) => (await step(page, "turn")) === true,
   vary: async (page: Page) => (await step(page, "vary")) === true,
   remember: (page: Page) => step(page, "remember"),
   press: (page: Page, name: string) => step(page, "press", name),

@@ -11,7 +11,7 @@ import type { Locator, Page } from "playwright-core";
 import { goRound, pressName, tabToName, typeInName, untilFocused, untilFocusedRefusal } from "./keyboard-walk.ts";
 import { greeter, greeterId } from "./plugin-packages.ts";
 import { endClean, openPluginWorld, type PluginWorld } from "./plugin-world.ts";
-import { startWebWorld, type WebPerson } from "./web-world.ts";
+import { phone, startWebWorld, type WebPerson } from "./web-world.ts";
 
 let world: PluginWorld;
 let alice: WebPerson;
@@ -213,6 +213,44 @@ test(
     await pressName(page, /^Remove$/);
     await page.getByText("The role gardener is gone.").waitFor();
     await untilPage(page, "Roles");
+    await endClean(watched);
+  },
+);
+
+test(
+  "on a phone dialogs stand above dialogs, and Escape ends one of them; roles are shown one at a time",
+  { timeout: 60_000 },
+  async () => {
+    const { ada, bob } = world.people;
+    const room = await ada.client.rooms.create({ name: "pocket" });
+    await room.invite("bob");
+    await bob.client.rooms.join("pocket");
+    const watched = await world.web.open(ada, "/rooms/pocket", phone);
+    const { page } = watched;
+    await pressName(page, /^2 members/);
+    await page.getByRole("button", { name: "Remove bob" }).waitFor();
+    for (const opener of [/^Safety number with bob$/, /^Remove bob$/]) {
+      await pressName(page, opener);
+      await expect.poll(() => dialog(page).count()).toBe(2);
+      expect(await goRound(page)).toBeGreaterThan(1);
+      await page.keyboard.press("Escape");
+      await expect.poll(() => dialog(page).count()).toBe(1);
+      await untilFocused(page, opener);
+    }
+    await page.keyboard.press("Enter");
+    await expect.poll(() => dialog(page).count()).toBe(2);
+    await pressName(page, /^Remove$/);
+    await page.getByText("bob is no longer in the room.").waitFor();
+    await untilFocused(page, /^People$/);
+    await page.keyboard.press("Escape");
+    await dialog(page).waitFor({ state: "detached" });
+    await untilFocused(page, /^1 member/);
+
+    await page.goto(`${world.web.instance.url}/c/${community}/members/roles`);
+    await page.getByLabel("Role", { exact: true }).waitFor();
+    await tabToName(page, /^Role$/);
+    await page.keyboard.type("moderator");
+    await lookInto(page, /^Change the role moderator$/);
     await endClean(watched);
   },
 );

@@ -17,7 +17,7 @@ async function focusedNames(page: Page): Promise<string[]> {
     const active = document.activeElement;
     if (!(active instanceof HTMLElement)) return [];
     const labels =
-      active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement
+      active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement || active instanceof HTMLSelectElement
         ? [...(active.labels ?? [])].map((label) => label.textContent)
         : [];
     const group = active.closest("fieldset")?.querySelector("legend")?.textContent ?? "";

@@ -152,13 +152,36 @@ async function findReasons(scratch: string): Promise<(scenario: Scenario) => str
     (needsClocks === true ? clocks : undefined);
 }
 
-async function runAll(): Promise<number> {
-  const { values } = parseArgs({
-    options: { rounds: { type: "string" }, only: { type: "string", multiple: true }, minutes: { type: "string" } },
-  });
+const all: readonly Scenario[] = [...plantedFaults, ...scenarios, extensionDuties];
+
+interface Wanted {
+  readonly only: readonly string[] | undefined;
+  readonly rounds: number | undefined;
+  readonly minutes: number;
+}
+
+/** @returns text: what is wrong with the arguments; a name that nothing has must not run nothing and pass */
+function readWanted(args: readonly string[]): Wanted | string {
+  const usage = "usage: npm run chaos -- [--only SCENARIO]… [--rounds N] [--minutes N]";
+  try {
+    const options = { rounds: { type: "string" }, only: { type: "string", multiple: true }, minutes: { type: "string" } } as const;
+    const { only, ...values } = parseArgs({ args: [...args], options }).values;
+    const unknown = only?.find((name) => !all.some((scenario) => scenario.name === name));
+    if (unknown !== undefined) return `there is no scenario "${unknown}"; there are:\n${all.map(({ name }) => `  ${name}`).join("\n")}`;
+    const [rounds, minutes] = [values.rounds, values.minutes].map((text) => (text === undefined ? undefined : Number(text)));
+    if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+      return `--rounds ${values.rounds}: a whole number above 0 is wanted`;
+    if (minutes !== undefined && !(minutes > 0)) return `--minutes ${values.minutes}: a number above 0 is wanted`;
+    return { only, rounds, minutes: minutes ?? Number.POSITIVE_INFINITY };
+  } catch (error) {
+    return `${error instanceof Error ? error.message : String(error)}\n${usage}`;
+  }
+}
+
+async function runAll({ only, rounds: wanted, minutes }: Wanted): Promise<number> {
   await using dir = await tempDir();
   const reasonOf = await findReasons(join(dir.path, "disk"));
-  let untilMs = performance.now() + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  let untilMs = performance.now() + minutes * 60_000;
   // The nodes outlive a program that just ends, so it ends in order.
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.on(signal, () => {
@@ -166,15 +189,14 @@ async function runAll(): Promise<number> {
     });
   const rows: Row[] = [];
   const skipped: { readonly name: string; readonly reason: string }[] = [];
-  for (const scenario of [...plantedFaults, ...scenarios, extensionDuties]) {
-    if (values.only !== undefined && !values.only.includes(scenario.name)) continue;
+  for (const scenario of all) {
+    if (only !== undefined && !only.includes(scenario.name)) continue;
     const reason = reasonOf(scenario);
     if (reason !== undefined) {
       skipped.push({ name: scenario.name, reason });
       continue;
     }
-    const rounds =
-      values.rounds === undefined ? (budget[scenario.name] ?? (scenario.expects === undefined ? roundsEach : 1)) : Number(values.rounds);
+    const rounds = wanted ?? budget[scenario.name] ?? (scenario.expects === undefined ? roundsEach : 1);
     console.log(`== ${scenario.name}`);
     rows.push(await runScenario(scenario, rounds, dir.path, () => performance.now() >= untilMs));
   }
@@ -196,4 +218,8 @@ async function runAll(): Promise<number> {
   return failed + late === 0 ? 0 : 1;
 }
 
-process.exitCode = (await enterOwnNetwork()) ?? (await runAll());
+const given = readWanted(process.argv.slice(2));
+if (typeof given === "string") {
+  console.error(given);
+  process.exitCode = 2;
+} else process.exitCode = (await enterOwnNetwork()) ?? (await runAll(given));

@@ -5,7 +5,7 @@
  * another person's; what the signature does not vouch for is marked `(unsigned)`.
  */
 import type { Room } from "@althing/contract";
-import type { RoomEvent } from "@althing/client";
+import type { Member, RoomEvent } from "@althing/client";
 import { safeBlock, safeLine } from "./terminal-text.ts";
 
 export interface EventNames {
@@ -20,6 +20,24 @@ export function shortEndpoint(endpoint: string): string {
 
 export function nameOf(endpoint: string, names: EventNames): string {
   return safeLine(names(endpoint) ?? shortEndpoint(endpoint));
+}
+
+/**
+ * Who is in a room, a row each: handle, role, what is to be known of their place in it, endpoint.
+ *
+ * A record names members until the next one is made and says nothing of who went: that, and who has accepted, is the server's word.
+ */
+export function memberRows(members: readonly Member[], { gone }: Pick<Room, "gone">): string[][] {
+  return members.map((member) => [safeLine(member.handle), roleText(member), standingText(member, gone), member.endpoint]);
+}
+
+function roleText({ kind, role }: Member): string {
+  return kind === "extension" ? "extension: the server reads along" : role;
+}
+
+function standingText({ kind, endpoint, joined }: Member, gone: Room["gone"]): string {
+  if (gone.includes(endpoint)) return "is out: new keys are due";
+  return kind === "extension" || joined ? "" : "has not accepted yet";
 }
 
 /** `21:04`, local time. */

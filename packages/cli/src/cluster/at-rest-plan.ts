@@ -5,27 +5,17 @@
  * is encrypted with it already is left so: after a failure the same command goes on. Keys are made on their machines and never leave them.
  */
 import { usageError } from "../context.ts";
-import type { PlannedNode } from "./nodes-file.ts";
+import { lookAt, ssh } from "./far-steps.ts";
 import type { PlanInput } from "./plans.ts";
-import type { RunStep, Step } from "./steps.ts";
+import type { Step } from "./steps.ts";
 
 const readyWithinMs = 300_000;
 const readyNowMs = 10_000;
 /** Two segments at least, and nothing that a shell would read. */
 const pathGrammar = /^(?:\/[A-Za-z0-9][A-Za-z0-9._-]*){2,}$/;
 
-function ssh(node: PlannedNode, what: string, command: string): RunStep {
-  return {
-    kind: "run",
-    node: node.name,
-    what,
-    program: "ssh",
-    args: ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", node.ssh, command],
-  };
-}
-
 /** @throws {cli.usage} the nodes file names no key file, or one that is not a plain absolute path outside of the nodes' data */
-export function atRestPlan({ plan }: PlanInput): Step[] {
+export function atRestPlan({ plan, machine }: PlanInput): Step[] {
   const { nodes, program, user, settings } = plan;
   const file = settings["at_rest_key_file"];
   if (typeof file !== "string" || !pathGrammar.test(file))
@@ -35,7 +25,7 @@ export function atRestPlan({ plan }: PlanInput): Step[] {
   const inData = nodes.find(({ home }) => file.startsWith(`${home}/data/`));
   if (inData !== undefined) throw usageError(`at_rest_key_file lies in the data of ${inData.name}, which it is to protect`);
   const folder = file.slice(0, file.lastIndexOf("/"));
-  return nodes.flatMap((node): Step[] => {
+  const each = nodes.flatMap((node): Step[] => {
     const toml = `${node.home}/althing.toml`;
     const line = `at_rest_key_file = "${file}"`;
     const others = nodes.filter(({ name }) => name !== node.name);
@@ -67,4 +57,5 @@ export function atRestPlan({ plan }: PlanInput): Step[] {
       },
     ];
   });
+  return [...nodes.map((node) => lookAt(node, machine)), ...each];
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { healthOf } from "../../test/healthy-node.ts";
 import { readNodesFile } from "./nodes-file.ts";
-import { backCommand, deployPlan, programParts, replacePlan, scalePlan, upgradePlan, type PlanInput } from "./plans.ts";
+import { backCommand, deployPlan, programParts, replacePlan, scalePlan, swapTitle, upgradePlan, type PlanInput } from "./plans.ts";
 import { runSteps, stepText, type RanProgram, type Step, type StepWorld } from "./steps.ts";
 
 const text = readFileSync(join(repositoryRoot, "deploy/nodes.toml"), "utf8")
@@ -18,6 +18,7 @@ const input: PlanInput = {
   plan: readNodesFile("nodes.toml", text),
   from: "/srv/made/garden",
   programRoot: "/srv/made/althing",
+  machine: "Linux x86_64",
   version: "1.2.3",
   instanceText: '{"version":1}\n',
 };
@@ -64,25 +65,43 @@ async function tryOut(
   return { done, failure };
 }
 
+/** What changes something: not the look at a machine, nor the question whether a node is ready. */
+const changes = (done: readonly string[]) => done.filter((line) => !line.startsWith("health") && !line.includes("uname"));
+
 const short = (line: string): string =>
   line.startsWith("health")
     ? line
-    : `${/@(n\d)\./.exec(line)?.[1] ?? "?"} ${/systemctl \w+|cp -a|mv \S+\.new|:\/opt\/althing\.new\/$/.exec(line)?.[0] ?? line}`;
+    : `${/@(n\d)\./.exec(line)?.[1] ?? "?"} ${/uname|systemctl \w+|cp -a|mv \S+\.new|:\/opt\/althing\.new\/$|rm -f \/opt\/althing\.upgrading$/.exec(line)?.[0] ?? line}`;
 
-test("an upgrade goes node by node: copy, stop, back up, swap, start, wait; the next begins when all hear each other", async () => {
+const [all, looks] = [
+  ["health n1", "health n2", "health n3"],
+  ["n1 uname", "n2 uname", "n3 uname"],
+];
+
+test("an upgrade looks at all, then goes node by node: copy, ask the others, stop, back up, swap, start, wait; in the end all are asked", async () => {
   const { done, failure } = await tryOut(upgradePlan(input));
   expect(failure).toBeUndefined();
   const one = (name: string) => [
-    ...[
-      `${name} :/opt/althing.new/`,
-      `${name} systemctl stop`,
-      `${name} cp -a`,
-      `${name} mv /opt/althing.new`,
-      `${name} systemctl start`,
-      `health ${name}`,
-    ],
+    `${name} :/opt/althing.new/`,
+    ...all.filter((line) => line !== `health ${name}`),
+    ...["systemctl stop", "cp -a", "mv /opt/althing.new", "systemctl start"].map((part) => `${name} ${part}`),
+    `health ${name}`,
+    `${name} rm -f /opt/althing.upgrading`,
   ];
-  expect(done.map(short)).toEqual([...["health n1", "health n2", "health n3"], ...["n1", "n2", "n3"].flatMap((name) => one(name))]);
+  expect(done.map(short)).toEqual([...all, ...looks, ...["n1", "n2", "n3"].flatMap((name) => one(name)), ...all]);
+});
+
+test("a node that came back and shut itself since is found before the next one, which may be the only one that serves, is stopped", async () => {
+  const hasUpgraded = (so: readonly string[]) => so.some((line) => line.includes("@n3.") && line.includes(".new/"));
+  const behind = { status: "unavailable", reason: "this node is behind the others" } as const;
+  const { done, failure } = await tryOut(upgradePlan(input), {
+    health: (node, so) => healthOf(node, node !== "n3" && hasUpgraded(so) ? behind : {}),
+  });
+  expect(failure).toMatchObject({
+    code: "cluster.not_ready",
+    params: { node: "n1", detail: "it is unavailable (this node is behind the others)" },
+  });
+  expect(done.filter((line) => line.includes("@n3.") && line.includes("systemctl stop"))).toEqual([]);
 });
 
 test("an upgrade does not begin while a node is away, and stops nothing", async () => {
@@ -104,14 +123,18 @@ test("an upgraded node that does not come back, comes back old, or hears too few
       health: (node, so) => (so.some((line) => line.includes("systemctl start")) ? broken(node) : healthOf(node)),
     });
     expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n1", detail } });
-    expect(done.filter((line) => line.includes("@n2.") || line.includes("@n3."))).toEqual([]);
+    expect(changes(done).filter((line) => line.includes("@n2.") || line.includes("@n3."))).toEqual([]);
   }
 });
 
-test("an upgrade goes on at the node that it is told to, and asks all before", async () => {
-  const { done } = await tryOut(upgradePlan(input, input.plan.nodes[1]));
-  expect(done.slice(0, 3).map(short)).toEqual(["health n1", "health n2", "health n3"]);
-  expect(done.slice(3).filter((line) => line.includes("@n1."))).toEqual([]);
+test("an upgrade goes on at the node that it is told to, which may be down; the others are asked", async () => {
+  const isBack = (so: readonly string[]) => so.some((line) => line.includes("@n2.") && line.includes("systemctl start"));
+  const { done, failure } = await tryOut(upgradePlan(input, input.plan.nodes[1]), {
+    health: (node, so) => (node === "n2" && !isBack(so) ? undefined : healthOf(node)),
+  });
+  expect(failure).toBeUndefined();
+  expect(done.slice(0, 4).map(short)).toEqual(["health n1", "health n3", "n2 uname", "n3 uname"]);
+  expect(done.filter((line) => line.includes("@n1."))).toEqual([]);
   expect(done.filter((line) => line.includes("systemctl start"))).toHaveLength(2);
 });
 
@@ -146,15 +169,24 @@ test.each(["systemctl stop", "cp -a", "mv /opt/althing.new", "systemctl start", 
     });
     expect(failure).toMatchObject({ code: "cluster.step_failed", params: { node: "n2", detail: "no space left on device" } });
     expect(done.at(-1)).toContain(part);
-    expect(done.some((line) => line.includes("@n3."))).toBe(false);
+    expect(changes(done).some((line) => line.includes("@n3."))).toBe(false);
   },
 );
 
 test("a first deployment copies everything before the first node starts, and starts all before it waits for one", () => {
   const kinds = deployPlan(input, false).map((step) =>
-    step.kind === "wait" ? "wait" : stepText(step).includes("enable --now") ? "start" : "copy",
+    step.kind === "wait" ? "wait" : stepText(step).includes("enable --now") ? "start" : stepText(step).includes("uname") ? "look" : "copy",
   );
-  expect(kinds).toEqual([...kinds.filter((kind) => kind === "copy"), "start", "start", "start", "wait", "wait", "wait"]);
+  expect(kinds).toEqual([
+    ...["look", "look", "look"],
+    ...kinds.filter((kind) => kind === "copy"),
+    "start",
+    "start",
+    "start",
+    "wait",
+    "wait",
+    "wait",
+  ]);
   const rolling = deployPlan(input, true).slice(kinds.length);
   expect(rolling.map((step) => `${step.node} ${step.kind}`)).toEqual(["n1 run", "n1 wait", "n2 run", "n2 wait", "n3 run", "n3 wait"]);
 });
@@ -176,7 +208,7 @@ test("more copies: while they are not whole, no other node is touched", async ()
     health: (node, so) => healthOf(node, {}, { replicas: isAnew(so) ? 2 : 1 }),
   });
   expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n1", detail: "2 of 3 copies are whole" } });
-  expect(done.filter((line) => /@n[23]\./.test(line))).toEqual([]);
+  expect(changes(done).filter((line) => /@n[23]\./.test(line))).toEqual([]);
 });
 
 test("fewer copies are refused before anything is touched", async () => {
@@ -193,8 +225,8 @@ test("a replacement needs the others ready and the machine empty, and touches no
     health: (node, so) => (node === "n2" && !so.some((line) => line.includes("enable --now")) ? undefined : healthOf(node)),
   });
   expect(failure).toBeUndefined();
-  expect(done.slice(0, 2)).toEqual(["health n1", "health n3"]);
-  expect(done[2]).toContain("test ! -e /srv/althing/data/format.json");
+  expect(done.slice(0, 3).map(short)).toEqual(["health n1", "health n3", "n2 uname"]);
+  expect(done[3]).toContain("test ! -e /srv/althing/data/format.json");
   expect(done.filter((line) => /@n[13]\./.test(line))).toEqual([]);
   const away = await tryOut(replacePlan(input, second), { health: (node) => (node === "n1" ? undefined : healthOf(node)) });
   expect(away.done.filter((line) => !line.startsWith("health"))).toEqual([]);
@@ -249,6 +281,51 @@ test("commands for other machines do in a shell what they say", async () => {
   expect(inShell(backUp, home)).toBe(0);
   expect(await readFile(join(home, "before-upgrade", "data", "format.json"), "utf8").catch(() => "not nested")).toBe("not nested");
   expect(await readFile(join(home, "before-upgrade", "format.json"), "utf8")).toBe("{}");
+});
+
+test("cut off at any word of the swap, the upgrade done again keeps the program before, and its data of before", async () => {
+  const { tempDir } = await import("@althing/testkit");
+  const { mkdir, writeFile, readFile } = await import("node:fs/promises");
+  const steps = upgradePlan(input, first);
+  for (const cutAt of ["", "mv PROGRAM PROGRAM.old", "touch", "mv PROGRAM.new PROGRAM"]) {
+    await using dir = await tempDir();
+    const [program, home] = [join(dir.path, "program"), join(dir.path, "home")];
+    const put = async (folder: string, content: string) => {
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, "file"), content);
+    };
+    const read = (folder: string) => readFile(join(folder, "file"), "utf8").catch(() => "none");
+    const act = (what: string, end = "") => {
+      const step = steps.find((each) => each.node === "n1" && each.what === what);
+      const text = step?.kind === "run" ? (step.args.at(-1) ?? "") : "exit 3";
+      const here = text.replaceAll("/opt/althing", program).replaceAll("/srv/althing", home);
+      // The connection is lost there, and the shell ends with it.
+      const word = end.replaceAll("PROGRAM", program);
+      const command = end === "" ? here : here.replace(word, `exit 9; ${word}`);
+      if (end !== "") expect(command).not.toBe(here);
+      execFileSync("sh", ["-c", command], { stdio: "ignore" });
+    };
+    const tryOnce = async (data: string, end?: string) => {
+      // Whatever the copy is linked to, the program there afterwards is whole.
+      await put(`${program}.new`, "new");
+      await put(join(home, "data"), data);
+      act("back up its data");
+      act(swapTitle, end);
+    };
+    await put(program, "old");
+    if (cutAt === "") await tryOnce("of before");
+    else await expect(tryOnce("of before", cutAt)).rejects.toThrow();
+    expect([await read(program), await read(`${program}.old`)], cutAt).toContain("old");
+    const isBegun = existsSync(`${program}.upgrading`);
+    await tryOnce(isBegun ? "touched by the new program" : "of before");
+    expect({ runs: await read(program), old: await read(`${program}.old`), data: await read(join(home, "before-upgrade")) }, cutAt).toEqual(
+      {
+        ...{ runs: "new", old: "old", data: "of before" },
+      },
+    );
+    act("note that it is done");
+    expect(existsSync(`${program}.upgrading`)).toBe(false);
+  }
 });
 
 test("what is shown can be typed; what a checkout may hold of its owner's is not copied", () => {

@@ -7,11 +7,14 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { lookAt, rsync, ssh } from "./far-steps.ts";
 import type { ClusterPlan, PlannedNode } from "./nodes-file.ts";
 import type { RunStep, Step, WaitStep } from "./steps.ts";
 
 const readyWithinMs = 300_000;
 const readyNowMs = 10_000;
+/** A change of leader is over by then. */
+const settledWithinMs = 60_000;
 /** Much data passes between machines. */
 const copiesWithinMs = 3_600_000;
 
@@ -35,19 +38,11 @@ export interface PlanInput {
   readonly from: string;
   /** This checkout. */
   readonly programRoot: string;
+  /** What it runs on, as `uname -sm` says it. */
+  readonly machine: string;
   readonly version: string;
   /** The text of `instance.json`. */
   readonly instanceText: string;
-}
-
-const sshOptions = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] as const;
-
-function ssh(node: PlannedNode, what: string, command: string): RunStep {
-  return { kind: "run", node: node.name, what, program: "ssh", args: [...sshOptions, node.ssh, command] };
-}
-
-function rsync(node: PlannedNode, what: string, args: readonly string[]): RunStep {
-  return { kind: "run", node: node.name, what, program: "rsync", args: ["-e", ["ssh", ...sshOptions].join(" "), ...args] };
 }
 
 function wait(node: PlannedNode, what: string, withinMs: number, until: WaitStep["until"] = {}): WaitStep {
@@ -118,6 +113,14 @@ function allReady({ plan }: PlanInput, except?: string, until: WaitStep["until"]
   return others.map((node) => wait(node, "look that it is ready before anything is done", readyNowMs, until));
 }
 
+/** One that came back hears all of them, and one of them may have shut itself since. */
+function othersReady({ plan }: PlanInput, { name: turn }: PlannedNode): WaitStep[] {
+  const others = plan.nodes.filter(({ name }) => name !== turn);
+  return others.map((node) => ({ ...wait(node, `look that it is ready before ${turn} is stopped`, settledWithinMs, {}), turn }));
+}
+
+const looks = ({ machine }: PlanInput, nodes: readonly PlannedNode[]): RunStep[] => nodes.map((node) => lookAt(node, machine));
+
 /** Restarts a running node and waits until it hears all. */
 function restart(input: PlanInput, node: PlannedNode, until: WaitStep["until"] = {}): Step[] {
   return [
@@ -143,38 +146,55 @@ export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
       : wait(node, "wait until it is ready", readyWithinMs),
   );
   const anew = rolling ? plan.nodes.flatMap((node) => restart(input, node)) : [];
-  return [...files, ...started, ...ready, ...anew];
+  return [...looks(input, plan.nodes), ...files, ...started, ...ready, ...anew];
 }
 
+/** From here on a node is down until it is started again. */
+export const stopTitle = "stop it";
 /** From here on a node runs the new program. */
 export const swapTitle = "swap the program";
 
-/** @param first the node to go on with after a failure: those before it in the file have the new program already */
+/** Is there from the swap until the node is back: the program before and its data are kept already, and are not to be written over by a second try. */
+const begunMark = (program: string) => `${program}.upgrading`;
+
+/**
+ * Wherever a node was left by a try before, its steps done again finish it: the copy is completed, a stopped service is stopped, and the program before is
+ * moved away once.
+ * @param first the node to go on with after a failure: those before it in the file have the new program already, and it may be down itself
+ */
 export function upgradePlan(input: PlanInput, first?: PlannedNode): Step[] {
   const { plan, version } = input;
   const { program } = plan;
-  const each = plan.nodes.slice(first === undefined ? 0 : plan.nodes.indexOf(first)).flatMap((node): Step[] => {
+  const begun = begunMark(program);
+  const nodes = plan.nodes.slice(first === undefined ? 0 : plan.nodes.indexOf(first));
+  const each = nodes.flatMap((node): Step[] => {
     const [kept, part] = [`${node.home}/before-upgrade`, `${node.home}/before-upgrade.part`];
+    const forget = node === first ? "" : `rm -f ${begun} && `;
+    const keepOld = `{ ! test -e ${program} || { rm -rf ${program}.old && mv ${program} ${program}.old; }; } && touch ${begun}`;
+    const putAway = `rm -rf ${program}.failed && { ! test -e ${program} || mv ${program} ${program}.failed; }`;
     return [
       copyProgram(input, node, `${program}.new`, program),
-      ssh(node, "stop it", "systemctl stop althing"),
+      ...othersReady(input, node),
+      ssh(node, stopTitle, `${forget}systemctl stop althing`),
       ssh(
         node,
         "back up its data",
-        `rm -rf ${part} && cp -a --reflink=auto ${node.home}/data ${part} && rm -rf ${kept} && mv ${part} ${kept}`,
+        `test -e ${begun} || { rm -rf ${part} && cp -a --reflink=auto ${node.home}/data ${part} && rm -rf ${kept} && mv ${part} ${kept}; }`,
       ),
-      ssh(node, swapTitle, `rm -rf ${program}.old && mv ${program} ${program}.old && mv ${program}.new ${program}`),
+      ssh(node, swapTitle, `if test -e ${begun}; then ${putAway}; else ${keepOld}; fi && mv ${program}.new ${program}`),
       ssh(node, "start it", "systemctl start althing"),
       wait(node, "wait until it is back", readyWithinMs, { version, heard: plan.nodes.length }),
+      ssh(node, "note that it is done", `rm -f ${begun}`),
     ];
   });
-  return [...allReady(input), ...each];
+  const last = plan.nodes.map((node) => wait(node, "look that it is ready in the end", settledWithinMs, { version }));
+  return [...allReady(input, first?.name), ...looks(input, nodes), ...each, ...last];
 }
 
 /** How a node whose upgrade failed goes back, for a person to type; where there is no program before, nothing is touched. */
 export function backCommand(plan: ClusterPlan, node: PlannedNode): string {
   const { program } = plan;
-  return `ssh ${node.ssh} 'test -d ${program}.old && systemctl stop althing && rm -rf ${program}.failed && mv ${program} ${program}.failed && mv ${program}.old ${program} && systemctl start althing'`;
+  return `ssh ${node.ssh} 'test -d ${program}.old && systemctl stop althing && rm -rf ${program}.failed && { ! test -e ${program} || mv ${program} ${program}.failed; } && mv ${program}.old ${program} && rm -f ${begunMark(program)} && systemctl start althing'`;
 }
 
 /**
@@ -189,7 +209,7 @@ export function scalePlan(input: PlanInput, replicas: number): Step[] {
     return [ssh(node, `set replicas = ${replicas}`, edit), ...restart(input, node), haveCopies(node, replicas)];
   });
   const fewerNow = allReady(input, undefined, { replicasAtMost: replicas });
-  return [...fewerNow, ...each, ...plan.nodes.map((node) => haveCopies(node, replicas))];
+  return [...fewerNow, ...looks(input, plan.nodes), ...each, ...plan.nodes.map((node) => haveCopies(node, replicas))];
 }
 
 /** A machine that is lost comes back empty under its name, and catches up from the others. */
@@ -198,6 +218,7 @@ export function replacePlan(input: PlanInput, node: PlannedNode): Step[] {
   const data = `${node.home}/data`;
   return [
     ...allReady(input, node.name),
+    ...looks(input, [node]),
     ssh(
       node,
       "check that the machine is empty",

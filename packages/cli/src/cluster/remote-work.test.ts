@@ -63,13 +63,13 @@ test("with --run what was shown is run in its order, up to the first failure, wh
   await using dir = await tempDir();
   const run = await prepare(dir.path, "root@n2.althing.invalid id ");
   const shown = await run("cluster", "deploy", "nodes.toml", "--json");
-  const { steps } = z.object({ steps: z.array(z.object({ node: z.string() })) }).parse(JSON.parse(shown.out));
+  const { steps } = z.object({ steps: z.array(z.object({ node: z.string(), what: z.string() })) }).parse(JSON.parse(shown.out));
   const { code, words, done } = await run("cluster", "deploy", "nodes.toml", "--run");
   expect(code).toBe(1);
   expect(words).toContain("n2: make user and folder failed: disk on fire. Nothing was done after it. [cluster.step_failed]");
   expect(words).toContain("nodes that were not reached run as before");
-  expect(done).toHaveLength(steps.findIndex(({ node }) => node === "n2") + 1);
-  expect(done.some((line) => line.includes("n3.althing.invalid"))).toBe(false);
+  expect(done).toHaveLength(steps.findIndex(({ node, what }) => node === "n2" && what === "make user and folder") + 1);
+  expect(done.filter((line) => line.includes("n3.althing.invalid")).every((line) => line.includes("uname"))).toBe(true);
 });
 
 test("a node that is no node, a folder that was not made, and too many copies are wrong usage", async () => {

@@ -7,6 +7,7 @@
 import { AppError } from "@althing/contract";
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { machine, type } from "node:os";
 import { join } from "node:path";
 import { text as readStream } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,9 +18,11 @@ import { productVersion } from "../product-version.ts";
 import { safeLine } from "../terminal-text.ts";
 import { askNode } from "./ask-nodes.ts";
 import type { ClusterPlan } from "./nodes-file.ts";
-import { backCommand, swapTitle, type PlanInput } from "./plans.ts";
+import { backCommand, stopTitle, swapTitle, type PlanInput } from "./plans.ts";
 import { runSteps, stepText, type RanProgram, type Step, type StepWorld } from "./steps.ts";
 
+/** Of what a program says when it fails; a reason stands near its end. */
+const saidMaxChars = 16_384;
 const programRoot = fileURLToPath(new URL("../../../..", import.meta.url)).replace(/\/$/, "");
 
 /** @throws {cli.usage} the folder is not what `cluster init` wrote for these nodes */
@@ -31,18 +34,30 @@ export async function readPlanInput(plan: ClusterPlan, from: string): Promise<Pl
     });
   const instanceText = await read(join("authority", "instance.json"));
   for (const { name } of plan.nodes) await read(join(name, "althing.toml"));
-  return { plan, from, programRoot, version: productVersion, instanceText };
+  return { plan, from, programRoot, machine: machineName(), version: productVersion, instanceText };
+}
+
+/** As `uname -sm` says it of a machine that can run what is copied from here. */
+function machineName(): string {
+  return `${type()} ${machine()}`;
 }
 
 async function runProgram(env: CliHost["env"], program: string, args: readonly string[]): Promise<RanProgram> {
   const child = spawn(program, [...args], { env: { ...env }, stdio: ["ignore", "ignore", "pipe"] });
-  const closed = new Promise<number | string | undefined>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
+  const closed = new Promise<number | Error | undefined>((resolve) => {
+    child.once("error", resolve);
     child.once("close", (code) => resolve(code ?? undefined));
   });
   const [said, end] = await Promise.all([readStream(child.stderr), closed]);
-  if (typeof end === "string") return { code: undefined, detail: end };
-  return { code: end, detail: safeLine(said.trim().split("\n").at(-1) ?? "") };
+  if (end instanceof Error) return { code: undefined, detail: safeLine(end.message), isMissing: "code" in end && end.code === "ENOENT" };
+  const lines = said.slice(-saidMaxChars).split("\n");
+  return {
+    code: end,
+    detail: lines
+      .map((line) => safeLine(line.trim()))
+      .join("\n")
+      .trim(),
+  };
 }
 
 export interface DoStepsOptions {
@@ -50,7 +65,7 @@ export interface DoStepsOptions {
   readonly from: string;
 }
 
-/** @throws {cluster.step_failed} {cluster.not_ready} */
+/** @throws what `runSteps` throws */
 export async function doSteps(context: Context, steps: readonly Step[], { plan, from }: DoStepsOptions): Promise<void> {
   const { output, options } = context;
   const shown = steps.map((step) => ({ node: step.node, what: step.what, command: stepText(step) }));
@@ -61,38 +76,34 @@ export async function doSteps(context: Context, steps: readonly Step[], { plan, 
     return;
   }
   const ca = await readFile(join(from, "authority", "client-ca.pem"), "utf8");
-  let swapping: string | undefined;
+  const begun: Step[] = [];
   const world: StepWorld = {
-    run: (program, args) => {
-      swapping = steps.find((step) => step.kind === "run" && step.what === swapTitle && step.args === args)?.node ?? swapping;
-      return runProgram(context.host.env, program, args);
-    },
+    run: (program, args) => runProgram(context.host.env, program, args),
     health: async (url) => (await askNode(url, ca)).health,
     sleep: (ms) => sleep(ms),
     nowMs: () => performance.now(),
     say: (text) => output.prose(text),
+    began: (step) => begun.push(step),
   };
   await runSteps(steps, world).catch((error: unknown) => {
-    if (error instanceof AppError) output.warn(wayBack(plan, steps, { failed: error.params["node"], swapping }));
+    if (error instanceof AppError) output.warn(wayBack(plan, steps, begun));
     throw error;
   });
   output.result({ ran: true, steps: shown }, `done: ${steps.length} steps on ${plan.nodes.length} nodes`);
 }
 
-interface Halt {
-  /** Name of the node of the step that failed. */
-  readonly failed: unknown;
-  /** Name of the node whose program was swapped last, or was to be. */
-  readonly swapping: string | undefined;
-}
-
-/** What to know after a failure, before anything else is tried. */
-function wayBack(plan: ClusterPlan, steps: readonly Step[], { failed, swapping }: Halt): string {
+/** What to know after a failure, before anything else is tried. @param begun the steps up to the one that failed */
+function wayBack(plan: ClusterPlan, steps: readonly Step[], begun: readonly Step[]): string {
   const lines = ["stopped; nodes that were not reached run as before"];
-  const node = plan.nodes.find(({ name }) => name === failed);
+  const last = begun.at(-1);
+  const turn = last?.kind === "wait" ? (last.turn ?? last.node) : last?.node;
+  const node = plan.nodes.find(({ name }) => name === turn);
   if (node === undefined || !steps.some(({ what }) => what === swapTitle)) return lines.join("");
-  if (swapping === node.name) lines.push(`this takes ${node.name} back to the program before:`, `  ${backCommand(plan, node)}`);
-  if (swapping !== undefined)
+  const had = (title: string, of?: string) => begun.some((step) => step.what === title && (of === undefined || step.node === of));
+  const isDown = had(stopTitle, node.name) && !had(swapTitle, node.name);
+  if (isDown) lines.push(`${node.name} may be stopped, with the program before: \`ssh ${node.ssh} systemctl start althing\` starts it`);
+  if (had(swapTitle, node.name)) lines.push(`this takes ${node.name} back to the program before:`, `  ${backCommand(plan, node)}`);
+  if (had(stopTitle))
     lines.push(`when the fault is mended, go on with \`althing cluster upgrade ${plan.file} --start-at ${node.name} --run\``);
   return lines.join("\n");
 }

@@ -5,10 +5,13 @@
  * machine; what ssh hands to the other machine's shell is made of names and paths that the nodes file's grammar let through.
  */
 import { AppError, type Health } from "@althing/contract";
+import { failureOf } from "./far-failure.ts";
 
 export interface RunStep {
   readonly kind: "run";
   readonly node: string;
+  /** As ssh dials the machine. */
+  readonly host: string;
   readonly what: string;
   readonly program: "ssh" | "rsync";
   readonly args: readonly string[];
@@ -20,6 +23,8 @@ export interface WaitStep {
   readonly what: string;
   readonly url: string;
   readonly withinMs: number;
+  /** The node that is to be touched next, when another is looked at for its sake. */
+  readonly turn?: string;
   /** Starting is enough: it may wait for others that take a longer list of nodes only later. */
   readonly orStarting?: boolean;
   /** Beyond being ready; `replicas` are whole copies at least. */
@@ -31,8 +36,10 @@ export type Step = RunStep | WaitStep;
 export interface RanProgram {
   /** Exit code; `undefined` when it could not be started or was killed. */
   readonly code: number | undefined;
-  /** Its last words. */
+  /** What it wrote to stderr; of much of it the end. */
   readonly detail: string;
+  /** There is no such program on this machine. */
+  readonly isMissing?: boolean;
 }
 
 export interface StepWorld {
@@ -42,6 +49,8 @@ export interface StepWorld {
   sleep(ms: number): Promise<void>;
   nowMs(): number;
   say(text: string): void;
+  /** Each step, just before it is done. */
+  began?(step: Step): void;
 }
 
 const lookEveryMs = 1_000;
@@ -86,18 +95,20 @@ async function waitFor(step: WaitStep, world: StepWorld): Promise<string | undef
   }
 }
 
-/** @throws {cluster.step_failed} {cluster.not_ready} */
+/**
+ * @throws {cluster.step_failed} {cluster.not_ready} {cluster.host_unreachable} {cluster.host_key} {cluster.login_refused} {cluster.connection_lost}
+ * {cluster.program_missing}
+ */
 export async function runSteps(steps: readonly Step[], world: StepWorld): Promise<void> {
   for (const [i, step] of steps.entries()) {
     world.say(`[${i + 1}/${steps.length}] ${step.node}: ${step.what}`);
+    world.began?.(step);
     if (step.kind === "wait") {
       const missing = await waitFor(step, world);
       if (missing !== undefined) throw new AppError("cluster.not_ready", { node: step.node, detail: missing });
       continue;
     }
-    const { code, detail } = await world.run(step.program, step.args);
-    if (code === 0) continue;
-    const words = detail === "" ? `${step.program} ended with ${code ?? "a signal"}` : detail.replace(/\.$/, "");
-    throw new AppError("cluster.step_failed", { node: step.node, step: step.what, detail: words });
+    const ran = await world.run(step.program, step.args);
+    if (ran.code !== 0) throw failureOf(step, ran);
   }
 }

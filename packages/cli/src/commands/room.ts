@@ -11,7 +11,7 @@ import type { CliHost } from "../host.ts";
 import { parseHandle, parseRoom } from "../input.ts";
 import { table } from "../output.ts";
 import { confirmOrStop } from "../prompts.ts";
-import { policyText } from "../room-text.ts";
+import { memberRows, policyText } from "../room-text.ts";
 import { addRoomTalk } from "./room-talk.ts";
 
 const opened = async (context: Context) => (await import("../open-client.ts")).openClient(context);
@@ -197,9 +197,9 @@ async function show(context: Context, [name]: readonly string[]): Promise<void> 
     ...(info.mutedUntil === undefined ? [] : [["muted", `until ${info.mutedUntil}: you read, and cannot write`]]),
     ["kept", `${info.bytes} bytes, last message ${info.lastSeq}`],
   ]);
-  const roleOf = ({ kind, role }: (typeof members)[number]) => (kind === "extension" ? "extension: the server reads along" : role);
-  const rows = members.map((member) => [`  ${member.handle}`, roleOf(member), member.endpoint]);
-  context.output.result({ room: info, members }, `${head}\nmembers\n${table(rows)}`);
+  const rows = memberRows(members, info).map(([who = "", ...rest]) => [`  ${who}`, ...rest]);
+  const placed = members.map((member) => ({ ...member, gone: info.gone.includes(member.endpoint) }));
+  context.output.result({ room: info, members: placed }, `${head}\nmembers\n${table(rows)}`);
 }
 
 async function invite(context: Context, [name, user]: readonly string[]): Promise<void> {

@@ -7,7 +7,7 @@ import type { VoteChoice, VoteOption } from "@althing/contract";
 import type { ReactNode } from "react";
 import { locale } from "../app/i18n.ts";
 import { wholeNumber } from "../app/times.ts";
-import { joined } from "../proposals/isolate.ts";
+import { joined } from "../app/isolate.ts";
 import { byNumber, isBlank } from "./ballot-draft.ts";
 import { useBallotTexts } from "./texts.ts";
 

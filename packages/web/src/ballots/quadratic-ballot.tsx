@@ -6,7 +6,7 @@
 import type { VoteOption, VotingRule } from "@althing/contract";
 import { Minus, Plus } from "lucide-react";
 import { wholeNumber } from "../app/times.ts";
-import { isolated } from "../proposals/isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { Meter } from "../ui/index.ts";
 import { creditsSpent, mayStep, withNumber } from "./ballot-draft.ts";
 import { iconButton } from "./move-buttons.tsx";

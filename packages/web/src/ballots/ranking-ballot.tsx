@@ -6,7 +6,7 @@
 import type { VoteOption } from "@althing/contract";
 import { Equal, Plus, SeparatorHorizontal } from "lucide-react";
 import { useRef, useState } from "react";
-import { isolated } from "../proposals/isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { classNames } from "../ui/index.ts";
 import { DragHandle, iconButton, MoveButtons } from "./move-buttons.tsx";
 import { placed, ranked, rankOf, stepped, tiedAbove, unranked, type Ranking } from "./rank-order.ts";

@@ -2,7 +2,7 @@
 import type { VoteOption } from "@althing/contract";
 import { useId } from "react";
 import { TextField } from "../ui/index.ts";
-import { isolated } from "../proposals/isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { withNumber } from "./ballot-draft.ts";
 import { useBallotTexts } from "./texts.ts";
 

@@ -9,7 +9,7 @@ import { choiceFault } from "@althing/tally";
 import { useState } from "react";
 import { useAct, useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
-import { isolated } from "../proposals/isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { useHandle } from "../proposals/person-of.tsx";
 import type { OfProposal } from "../proposals/use-proposal.ts";
 import { Actions, Button, ConfirmDialog, CopyButton, Progress, Refusal, Section, useToast } from "../ui/index.ts";

@@ -1,7 +1,7 @@
 /** What a ballot counts, in a sentence with names. */
 import { locale } from "../app/i18n.ts";
 import { useReads } from "../app/calls.ts";
-import { isolated, joined } from "../proposals/isolate.ts";
+import { isolated, joined } from "../app/isolate.ts";
 import { useHandle } from "../proposals/person-of.tsx";
 import { endpointIdSchema } from "@althing/contract";
 import { useBallotTexts } from "./texts.ts";

@@ -9,6 +9,7 @@ import { Link, useRouter, useRouterState } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { isolated } from "../app/isolate.ts";
 import { useNamesOfThoseWho } from "../app/people.tsx";
 import { navLinks, readExtensionPages, type ExtensionPages, type NavItem } from "../extension-frame/index.ts";
 import { EmptyState, LinkButton, Page, PageHeader, Refusal, Skeleton } from "../ui/index.ts";
@@ -65,7 +66,7 @@ function Framed({ place, pages }: { readonly place: ExtensionPlace; readonly pag
   const go = (path: string) => router.history.push(extensionAddress({ ...place, path }));
   return (
     <Page wide>
-      <PageHeader title={pages.name} />
+      <PageHeader title={pages.name} isGiven />
       {links.length > 1 && (
         <nav aria-label={t("pages", { name: pages.name })} className="flex flex-wrap gap-1">
           {links.map((item) => (
@@ -82,7 +83,7 @@ function Framed({ place, pages }: { readonly place: ExtensionPlace; readonly pag
 function useMainLabel(name: string): void {
   useEffect(() => {
     const main = document.getElementById("main");
-    main?.setAttribute("aria-label", name);
+    main?.setAttribute("aria-label", isolated(name));
     return () => main?.removeAttribute("aria-label");
   }, [name]);
 }

@@ -3,8 +3,8 @@ import type { InstanceUsage } from "@althing/contract";
 import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { useRead } from "../app/calls.ts";
-import { byteSize, compactNumber, shortTime, wholeNumber } from "../app/times.ts";
-import { Card, EmptyState, Refusal, Section, SelectField, Skeleton, Table, type Column } from "../ui/index.ts";
+import { byteSize, compactNumber, wholeNumber } from "../app/times.ts";
+import { Card, EmptyState, Refusal, Section, SelectField, Skeleton, Table, Time, type Column } from "../ui/index.ts";
 import { InstanceFrame } from "./instance-frame.tsx";
 import { useInstanceTexts } from "./texts.ts";
 
@@ -74,7 +74,7 @@ function Known({ usage: { users, communities, packages, hours, top } }: { readon
               label={t("usage.plot")}
               rows={hours}
               keyOf={({ hour }) => hour}
-              first={{ name: t("usage.hour"), isHeading: true, cell: ({ hour }) => shortTime(hour) }}
+              first={{ name: t("usage.hour"), isHeading: true, cell: ({ hour }) => <Time at={hour} form="short" /> }}
             />
           </details>
         </Section>

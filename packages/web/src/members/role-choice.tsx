@@ -39,6 +39,7 @@ export function RoleChoice({ held, chosen, fault, onChange }: RoleChoiceProps) {
               key={role.role}
               className="content-start"
               label={role.role}
+              isGiven
               hint={lacked === undefined ? <bdi>{words}</bdi> : t("roles.lacks", { what: nameOf(lacked) })}
               disabled={lacked !== undefined}
               checked={chosen.includes(role.role)}

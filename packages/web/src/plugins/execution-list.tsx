@@ -31,7 +31,7 @@ function ExecutionRow({ execution }: { readonly execution: Execution }) {
     <li className="rounded-lg border border-line">
       <details>
         <summary className="flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1 p-3 marker:content-none">
-          <span aria-hidden="true" className="text-soft">
+          <span aria-hidden="true" className="text-soft rtl:-scale-x-100">
             ▸
           </span>
           <Badge tone={tones[status]}>{t(`log.statuses.${status}`)}</Badge>

@@ -17,6 +17,7 @@ import type {
 } from "@rjsf/utils";
 import { asNumber } from "@rjsf/utils";
 import { createContext, useContext } from "react";
+import { isolated } from "../app/isolate.ts";
 import { Button, CheckField, SelectField, TextArea, TextField } from "../ui/index.ts";
 import { useSettingTexts } from "./setting-texts.ts";
 
@@ -34,7 +35,7 @@ function useFacts({ label, schema, rawErrors, required }: Pick<WidgetProps, "lab
   const hint = [schema.description, required === true && isField ? t("needed") : undefined]
     .filter((one) => one !== undefined && one !== "")
     .join(" · ");
-  return { label: entryName(label), fault, ...(hint === "" ? {} : { hint: <bdi>{hint}</bdi> }) };
+  return { label: entryName(label), isGiven: true, fault, ...(hint === "" ? {} : { hint: <bdi>{hint}</bdi> }) };
 }
 
 function TextWidget(props: WidgetProps) {
@@ -103,11 +104,14 @@ function CheckboxesWidget({ label, value, options, disabled, readonly, onChange 
   const choices = options.enumOptions ?? [];
   return (
     <fieldset className="grid gap-2" disabled={disabled === true || readonly === true}>
-      <legend className="mb-1 font-semibold">{entryName(label)}</legend>
+      <legend className="mb-1 font-semibold">
+        <bdi>{entryName(label)}</bdi>
+      </legend>
       {choices.map((choice) => (
         <CheckField
           key={String(choice.value)}
           label={choice.label}
+          isGiven
           checked={chosen.includes(choice.value)}
           onChange={(event) =>
             onChange(
@@ -136,8 +140,14 @@ function ObjectFieldTemplate({ title, description, properties, fieldPathId }: Ob
   if (fieldPathId.path.length === 0) return <div className="grid gap-5">{fields}</div>;
   return (
     <fieldset className="grid gap-4 rounded-lg border border-line p-4">
-      <legend className="px-1 font-semibold">{entryName(title)}</legend>
-      {description !== undefined && <p className="text-sm text-soft">{description}</p>}
+      <legend className="px-1 font-semibold">
+        <bdi>{entryName(title)}</bdi>
+      </legend>
+      {description !== undefined && (
+        <p className="text-sm text-soft">
+          <bdi>{description}</bdi>
+        </p>
+      )}
       {fields}
     </fieldset>
   );
@@ -149,8 +159,14 @@ function ArrayFieldTemplate({ title, schema, items, canAdd, onAddClick, rawError
   const isDisabled = disabled === true || readonly === true;
   return (
     <fieldset className="grid gap-3 rounded-lg border border-line p-4">
-      <legend className="px-1 font-semibold">{title}</legend>
-      {schema.description !== undefined && <p className="text-sm text-soft">{schema.description}</p>}
+      <legend className="px-1 font-semibold">
+        <bdi>{title}</bdi>
+      </legend>
+      {schema.description !== undefined && (
+        <p className="text-sm text-soft">
+          <bdi>{schema.description}</bdi>
+        </p>
+      )}
       {items.length === 0 && <p className="text-sm text-soft">{t("emptyList")}</p>}
       {items}
       {fault !== undefined && <p className="text-sm font-semibold text-bad">{fault}</p>}
@@ -205,7 +221,11 @@ function UnsupportedFieldTemplate({ schema, fieldPathId }: UnsupportedFieldProps
   const toJson = useContext(JsonWayContext);
   const name = schema.title ?? fieldPathId.path.join(".");
   return (
-    <div role="group" aria-label={name} className="grid justify-items-start gap-1 rounded-lg border border-dashed border-edge p-4">
+    <div
+      role="group"
+      aria-label={isolated(name)}
+      className="grid justify-items-start gap-1 rounded-lg border border-dashed border-edge p-4"
+    >
       <p className="font-semibold">
         <bdi>{name}</bdi>
       </p>

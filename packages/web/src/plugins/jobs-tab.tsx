@@ -53,7 +53,7 @@ function JobSection({ job, here: { params, mayManage } }: { readonly job: Job; r
     </Button>
   );
   return (
-    <Section title={job.name} lead={scheduleWords(job.schedule)} actions={action}>
+    <Section title={job.name} isGiven lead={scheduleWords(job.schedule)} actions={action}>
       <div className="grid gap-5">
         {run.isError && <Refusal error={run.error} />}
         {job.blocked !== undefined && <BlockNote blocked={job.blocked} />}
@@ -122,7 +122,7 @@ function History({ job: { name, history } }: { readonly job: Job }) {
         {
           name: t("duration"),
           cell: ({ durationMs, fuel }) => (
-            <span className="grid whitespace-nowrap">
+            <span className="grid">
               <span>{durationMs === undefined ? "–" : limitWords("timeMs", Math.round(durationMs))}</span>
               {fuel !== undefined && <span className="text-sm text-soft">{limitWords("fuel", fuel)}</span>}
             </span>

@@ -11,7 +11,7 @@ import { ModuleSwitch } from "./modules-page.tsx";
 import { SettingsEditor } from "./settings-editor.tsx";
 import type { Settings } from "./settings-form.tsx";
 
-const titled = [
+const hinted = [
   "discussionDays",
   "votingDays",
   "closingSoonHours",
@@ -21,11 +21,9 @@ const titled = [
   "appealDays",
   "weeklyDigest",
   "rules",
-  "questions",
-  "id",
-  "text",
-  "required",
 ] as const;
+/** What needs no word beside its title. */
+const plain = ["questions", "id", "text", "required"] as const;
 
 export function ModulePage() {
   const t = useModuleTexts();
@@ -84,8 +82,10 @@ function ModuleSettings({ state: { module, enabled, settings, revision } }: { re
   const schema = useMemo(
     () =>
       moduleSchemaOf(module, (name) => {
-        const known = titled.find((one) => one === name);
-        return known === undefined ? undefined : t(`titles.${known}`);
+        const known = hinted.find((one) => one === name);
+        if (known !== undefined) return { title: t(`titles.${known}`), hint: t(`hints.${known}`) };
+        const simple = plain.find((one) => one === name);
+        return simple === undefined ? {} : { title: t(`titles.${simple}`) };
       }),
     [module, t],
   );

@@ -11,7 +11,15 @@ function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function titled(node: unknown, titleOf: (name: string) => string | undefined): unknown {
+/** Words of a setting; without them it is shown in the contract's own. */
+export interface SettingWords {
+  readonly title?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+type WordsOf = (name: string) => SettingWords;
+
+function worded(node: unknown, wordsOf: WordsOf): unknown {
   if (!isNode(node)) return node;
   const { properties, items, ...rest } = node;
   return {
@@ -20,20 +28,28 @@ function titled(node: unknown, titleOf: (name: string) => string | undefined): u
       ? {
           properties: Object.fromEntries(
             Object.entries(properties).map(([name, child]) => {
-              const inner = titled(child, titleOf);
-              const title = titleOf(name);
-              return [name, isNode(inner) && title !== undefined ? { title, ...inner } : inner];
+              const inner = worded(child, wordsOf);
+              const { title, hint } = wordsOf(name);
+              if (!isNode(inner)) return [name, inner];
+              return [
+                name,
+                {
+                  ...inner,
+                  ...(title === undefined ? {} : { title }),
+                  ...(hint === undefined || inner["description"] === undefined ? {} : { description: hint }),
+                },
+              ];
             }),
           ),
         }
       : {}),
-    ...(items === undefined ? {} : { items: titled(items, titleOf) }),
+    ...(items === undefined ? {} : { items: worded(items, wordsOf) }),
   };
 }
 
-/** @param titleOf the title of a setting */
-export function moduleSchemaOf(module: ModuleName, titleOf: (name: string) => string | undefined): Node {
+/** @param wordsOf title and hint of a setting, in the reader's language */
+export function moduleSchemaOf(module: ModuleName, wordsOf: WordsOf): Node {
   const { $schema: _schema, ...schema } = moduleSettings[module].toJSONSchema({ io: "input", unrepresentable: "any" });
-  const shown = titled(schema, titleOf);
+  const shown = worded(schema, wordsOf);
   return isNode(shown) ? shown : {};
 }

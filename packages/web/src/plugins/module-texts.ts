@@ -48,4 +48,15 @@ export const useModuleTexts = defineTexts("modules", {
     text: "Question",
     required: "Must be answered",
   },
+  hints: {
+    discussionDays: "Shortest time between discussion and vote",
+    votingDays: "How long a vote is open when its author says nothing else",
+    closingSoonHours: "How long before the end the notice comes",
+    secretBallots: "May votes be secret",
+    voidAfterDays: "How long a trustee has to open secret ballots before the vote may be declared void",
+    topics: "Topics that can be delegated apart",
+    appealDays: "How long an action can be appealed",
+    weeklyDigest: "Make a digest of the week's events every Monday",
+    rules: "To be accepted by everybody who joins",
+  },
 });

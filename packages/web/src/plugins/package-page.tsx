@@ -80,6 +80,7 @@ function Header({ here }: { readonly here: PackageHere }) {
   return (
     <PageHeader
       title={install.displayName}
+      isGiven
       above={
         <Link to="/c/$community/plugins" params={{ community: ref }}>
           {t("above")}

@@ -1,8 +1,8 @@
 /** What a package uses beside what it may use, now and over time. The plots are loaded when somebody opens them. */
 import { lazy, Suspense, useState } from "react";
 import { useRead } from "../app/calls.ts";
-import { byteSize, shortTime, wholeNumber } from "../app/times.ts";
-import { Badge, Meter, Refusal, Section, SelectField, Skeleton, Table } from "../ui/index.ts";
+import { byteSize, wholeNumber } from "../app/times.ts";
+import { Badge, Meter, Refusal, Section, SelectField, Skeleton, Table, Time } from "../ui/index.ts";
 import { filledHours, inGroups } from "./executions.ts";
 import type { PackageHere } from "./package-here.ts";
 import { usePackageTexts } from "./package-texts.ts";
@@ -99,7 +99,7 @@ function PointTable({ points }: { readonly points: readonly UsagePoint[] }) {
         rows={points.filter(({ calls }) => calls > 0)}
         keyOf={({ hour }) => hour}
         columns={[
-          { name: t("usage.hour"), isHeading: true, cell: ({ hour }) => shortTime(hour) },
+          { name: t("usage.hour"), isHeading: true, cell: ({ hour }) => <Time at={hour} form="short" /> },
           { name: t("usage.callsName"), cell: ({ calls }) => wholeNumber(calls) },
           { name: t("usage.errorsName"), cell: ({ errors }) => wholeNumber(errors) },
           { name: t("usage.work"), cell: ({ fuel }) => limitWords("fuelPerHour", fuel) },

@@ -7,7 +7,7 @@ import { useCommunity } from "../app/community.tsx";
 import { useSession } from "../app/session.tsx";
 import { Actions, Button, ConfirmDialog, Refusal, TextArea, Time } from "../ui/index.ts";
 import { CommentForm } from "./comment-form.tsx";
-import { isolated } from "./isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { PersonOf, useHandle } from "./person-of.tsx";
 import { GivenText } from "./proposal-facts.tsx";
 import { useTalkTexts } from "./talk-texts.ts";

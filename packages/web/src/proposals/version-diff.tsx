@@ -5,7 +5,7 @@
  */
 import type { VotingRule } from "@althing/contract";
 import { classNames } from "../ui/index.ts";
-import { isolated } from "./isolate.ts";
+import { isolated } from "../app/isolate.ts";
 import { ruleSentences } from "./rule-words.tsx";
 import { useTalkTexts } from "./talk-texts.ts";
 import { optionChanges, textDiff, type OptionChange, type OptionText } from "./text-diff.ts";

@@ -5,7 +5,7 @@ import { classNames } from "../ui/index.ts";
 import { Amount } from "./amount.tsx";
 import { beats } from "./amounts.ts";
 import { locale } from "../app/i18n.ts";
-import { joined } from "../proposals/isolate.ts";
+import { joined } from "../app/isolate.ts";
 import { useResultTexts } from "./texts.ts";
 
 interface Props {

@@ -7,7 +7,7 @@ import type { Proposal, TallyReport } from "@althing/contract";
 import { lazy, Suspense } from "react";
 import { locale } from "../app/i18n.ts";
 import { wholeNumber } from "../app/times.ts";
-import { isolated, joined } from "../proposals/isolate.ts";
+import { isolated, joined } from "../app/isolate.ts";
 import type { OfProposal } from "../proposals/use-proposal.ts";
 import { isNone } from "../proposals/shares.ts";
 import { Badge, classNames, Section, Skeleton, Table } from "../ui/index.ts";

@@ -6,7 +6,7 @@
 import type { TallyReport } from "@althing/contract";
 import { lazy, Suspense } from "react";
 import { locale } from "../app/i18n.ts";
-import { joined } from "../proposals/isolate.ts";
+import { joined } from "../app/isolate.ts";
 import { Skeleton } from "../ui/index.ts";
 import { Amount } from "./amount.tsx";
 import { amountText, amountValue, byTotal } from "./amounts.ts";

@@ -40,6 +40,8 @@ export function Dialog({
       ref={ref}
       aria-labelledby={id}
       onCancel={(event) => {
+        // Also told of a dialog within, and of a file chooser in which nothing was chosen.
+        if (event.target !== event.currentTarget) return;
         event.preventDefault();
         onClose();
       }}

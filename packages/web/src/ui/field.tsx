@@ -11,6 +11,8 @@ import { useUiTexts } from "./texts.ts";
 
 interface FieldFacts {
   readonly label: string;
+  /** People wrote the label: its writing direction is its own. */
+  readonly isGiven?: boolean;
   readonly hint?: ReactNode;
   /** What is wrong with it. */
   readonly fault?: string | undefined;
@@ -23,13 +25,23 @@ interface FieldFacts {
 const control = "w-full rounded-lg border bg-card px-3 py-2 text-ink placeholder:text-soft disabled:opacity-60";
 const edgeOf = (fault: string | undefined) => (fault === undefined ? "border-edge" : "border-bad border-2");
 
-function Frame({ id, label, hint, fault, optional, hideLabel, className, children }: FieldFacts & { id: string; children: ReactNode }) {
+function Frame({
+  id,
+  label,
+  isGiven,
+  hint,
+  fault,
+  optional,
+  hideLabel,
+  className,
+  children,
+}: FieldFacts & { id: string; children: ReactNode }) {
   const t = useUiTexts();
   useFaultFocus(id, fault);
   return (
     <div className={classNames("grid grid-cols-[minmax(0,1fr)] gap-1", className)}>
       <label htmlFor={id} className={hideLabel === true ? "sr-only" : "font-semibold"}>
-        {label}
+        {isGiven === true ? <bdi>{label}</bdi> : label}
         {optional === true && <span className="font-normal text-soft"> ({t("optional")})</span>}
       </label>
       {hint !== undefined && (
@@ -52,10 +64,11 @@ function describedBy(id: string, { hint, fault }: FieldFacts): string | undefine
   return ids.length === 0 ? undefined : ids.join(" ");
 }
 
-function split<P extends FieldFacts>({ label, hint, fault, optional, hideLabel, className, ...rest }: P) {
+function split<P extends FieldFacts>({ label, isGiven, hint, fault, optional, hideLabel, className, ...rest }: P) {
   const facts: FieldFacts = {
     label,
     fault,
+    ...(isGiven === undefined ? {} : { isGiven }),
     ...(hint === undefined ? {} : { hint }),
     ...(optional === undefined ? {} : { optional }),
     ...(hideLabel === undefined ? {} : { hideLabel }),
@@ -64,12 +77,17 @@ function split<P extends FieldFacts>({ label, hint, fault, optional, hideLabel, 
   return { facts, rest };
 }
 
+/** What people write has a direction of its own; numbers, dates and addresses have the page's. */
+const isProse = ({ type = "text", inputMode }: InputHTMLAttributes<HTMLInputElement>): boolean =>
+  type === "text" && inputMode === undefined;
+
 export function TextField(props: FieldFacts & Omit<InputHTMLAttributes<HTMLInputElement>, "className" | "id">) {
   const id = useId();
   const { facts, rest } = split(props);
   return (
     <Frame id={id} {...facts}>
       <input
+        {...(isProse(rest) ? { dir: "auto" } : {})}
         {...rest}
         id={id}
         aria-invalid={facts.fault !== undefined || undefined}
@@ -87,6 +105,7 @@ export function TextArea(props: FieldFacts & Omit<TextareaHTMLAttributes<HTMLTex
     <Frame id={id} {...facts}>
       <textarea
         rows={4}
+        dir="auto"
         {...rest}
         id={id}
         aria-invalid={facts.fault !== undefined || undefined}
@@ -129,6 +148,7 @@ export function SelectField(
 
 export function CheckField({
   label,
+  isGiven = false,
   hint,
   fault,
   className,
@@ -147,7 +167,7 @@ export function CheckField({
         aria-describedby={describedBy(id, facts)}
         className="mt-1 size-5 accent-accent"
       />
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>{isGiven ? <bdi>{label}</bdi> : label}</label>
       {hint !== undefined && (
         <p id={`${id}-hint`} className="col-start-2 text-sm text-soft">
           {hint}

@@ -1,5 +1,6 @@
 /** How pages are laid out: heading with actions, cards, sections, facts. */
 import { useEffect, useRef, type ReactNode } from "react";
+import { isolated } from "../app/isolate.ts";
 import { classNames } from "./class-names.ts";
 
 /**
@@ -68,18 +69,20 @@ export function Section({
   actions,
   children,
   id,
+  isGiven = false,
 }: {
   readonly title: string;
   readonly lead?: ReactNode;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
   readonly id?: string;
+  /** People wrote the title: its writing direction is its own. */ readonly isGiven?: boolean;
 }) {
   return (
-    <section id={id} aria-label={title} className="rounded-card border border-line bg-card p-4 sm:p-6">
+    <section id={id} aria-label={isGiven ? isolated(title) : title} className="rounded-card border border-line bg-card p-4 sm:p-6">
       <div className="mb-4 flex flex-wrap items-start justify-between gap-3">
         <div className={classNames("min-w-0 max-w-prose", lead !== undefined && "flex-[1_1_16rem]")}>
-          <h2 className="text-xl font-bold">{title}</h2>
+          <h2 className="text-xl font-bold">{isGiven ? <bdi>{title}</bdi> : title}</h2>
           {lead !== undefined && <p className="mt-1 text-soft">{lead}</p>}
         </div>
         {actions !== undefined && <div className="flex flex-wrap gap-2">{actions}</div>}

@@ -17,14 +17,17 @@ export function Person({
   const t = useUiTexts();
   const name = handle ?? gone ?? "?";
   return (
-    <span className="inline-flex max-w-full items-center gap-1.5 align-bottom">
-      <span
-        aria-hidden="true"
-        className="grid size-6 shrink-0 place-items-center rounded-full bg-accent-tint text-xs font-bold text-accent uppercase"
-      >
-        {[...name][0] ?? "?"}
+    <span className="inline-flex max-w-full flex-wrap items-center gap-x-1.5 align-bottom">
+      {/* Where it is narrow the word behind the name goes below it, and the name stays whole. */}
+      <span className="inline-flex max-w-full items-center gap-1.5">
+        <span
+          aria-hidden="true"
+          className="grid size-6 shrink-0 place-items-center rounded-full bg-accent-tint text-xs font-bold text-accent uppercase"
+        >
+          {[...name][0] ?? "?"}
+        </span>
+        <bdi className="truncate font-semibold">{name}</bdi>
       </span>
-      <bdi className="truncate font-semibold">{name}</bdi>
       {you && <span className="text-soft">({t("you")})</span>}
     </span>
   );
@@ -47,7 +50,7 @@ export function Time({
   const shown = form === "relative" ? relativeTime(at) : form === "day" ? dayOf(at) : form === "short" ? shortTime(at) : fullTime(at);
   const date = new Date(at);
   return (
-    <time dateTime={Number.isNaN(date.getTime()) ? undefined : date.toISOString()} title={fullTime(at)}>
+    <time dir="auto" dateTime={Number.isNaN(date.getTime()) ? undefined : date.toISOString()} title={fullTime(at)}>
       {shown}
     </time>
   );
