@@ -181,6 +181,22 @@ describe("routes", () => {
     expect((await fetch(`${served.url}/`, { method: "OPTIONS" })).status).toBe(405);
   });
 
+  test("a mistyped address in a browser is a 404 that shows the page; of the API, of a file and for a program it is the refusal", async () => {
+    const ask = (path: string, accept: string, method = "GET") => fetch(`${served.url}${path}`, { method, headers: { accept } });
+    const browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    const shown = await ask("/gardne", browser);
+    expect([shown.status, shown.headers.get("cache-control"), shown.headers.get("etag")]).toEqual([404, "no-store", null]);
+    expect(await shown.text()).toBe(await (await fetch(`${served.url}/`)).text());
+    expect(shown.headers.get("content-security-policy")).toContain("script-src 'self'");
+    for (const [path, accept] of [
+      ["/gardne", "*/*"],
+      ["/api/nothing", browser],
+      ["/assets/none.js", browser],
+    ] as const)
+      expect((await (await ask(path, accept)).json()) as { code: string }, path).toMatchObject({ code: "request.not_found" });
+    expect((await ask("/api/users", browser, "DELETE")).status).toBe(405);
+  });
+
   test("internal routes do not exist on the public listener", async () => {
     expect((await fetch(`${served.url}/metrics`)).status).toBe(404);
     expect((await fetch(`${served.url}/internal/bootstrap`, { method: "POST" })).status).toBe(404);

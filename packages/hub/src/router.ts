@@ -170,11 +170,24 @@ function registerPage(app: FastifyInstance, options: RouterOptions): void {
         ifNoneMatch: request.headers["if-none-match"],
         acceptEncoding: request.headers["accept-encoding"]?.toString(),
       });
-      if (answer === undefined) throw notFound(options, request);
+      const found = answer ?? pageOfNothing(options, request);
       exchangeOf(request).route = "page";
-      return send(options, request, reply, answer);
+      return send(options, request, reply, found);
     },
   });
+}
+
+/**
+ * A mistyped address in a browser: the page says so and leads on. A program, and whoever asks for a file or for something of the API, gets the refusal.
+ * @throws {request.not_found} {request.method_not_allowed}
+ */
+function pageOfNothing(options: RouterOptions, request: FastifyRequest): Answer {
+  const error = notFound(options, request);
+  const isBrowser = request.headers.accept?.includes("text/html") === true && !/^\/(?:api|assets)(?:\/|$)/.test(pathOf(request));
+  const document = isBrowser && error.code === "request.not_found" ? options.page("/") : undefined;
+  if (document === undefined) throw error;
+  const { etag: _, ...headers } = document.headers;
+  return { ...document, status: error.status, headers: { ...headers, "cache-control": "no-store" } };
 }
 
 function pathOf(request: FastifyRequest): string {
