@@ -232,6 +232,8 @@ test(
     for (const opener of [/^Safety number with bob$/, /^Remove bob$/]) {
       await pressName(page, opener);
       await expect.poll(() => dialog(page).count()).toBe(2);
+      // A number is compared when it is there.
+      await expect.poll(() => dialog(page).last().locator("button:disabled").count()).toBe(0);
       expect(await goRound(page)).toBeGreaterThan(1);
       await page.keyboard.press("Escape");
       await expect.poll(() => dialog(page).count()).toBe(1);
