@@ -120,7 +120,10 @@ export async function openWorkplace(settings = ""): Promise<Workplace> {
     const child = start(args, options);
     const text = collect(child);
     child.stdin?.end(options.input ?? "");
+    // A test that runs out of time says nothing of the command it waited for.
+    const late = setTimeout(() => console.error(`althing ${args.join(" ")} is at work for a minute: ${text.out()}${text.err()}`), 60_000);
     const code = await new Promise<number>((done) => child.once("close", (status) => done(status ?? -1)));
+    clearTimeout(late);
     return { code, stdout: text.out(), stderr: text.err() };
   };
   const ok: Workplace["ok"] = async (...args) => {
