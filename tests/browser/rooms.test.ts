@@ -182,42 +182,6 @@ describe("rooms", { timeout: 60_000 }, () => {
     await page.waitForFunction(() => !document.title.startsWith("("));
   });
 
-  test("a room that is not open is counted at its message, without the server being asked, and no more once it was read elsewhere", async () => {
-    const room = await carol.client.rooms.create({ name: "quiet", community });
-    await room.invite("bob");
-    const { room: bobsOwn } = await bob.client.rooms.join("quiet");
-    const [tab, reader] = [await openWatchedPage(world.browser, {}, bobs.context), await openWatchedPage(world.browser, {}, bobs.context)];
-    const { page } = tab;
-    const lists = (url: URL) => url.pathname === `/api/members/${bob.identity.endpoint}/rooms`;
-    let asked = 0;
-    page.on("response", (response) => {
-      if (lists(new URL(response.url()))) asked += 1;
-    });
-    await page.goto(`${world.instance.url}/rooms`);
-    // Asked for the list, and once more when every room of it is heard.
-    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(1);
-    // From here on no list is answered any more, nor is history.
-    await page.route(
-      (url) => lists(url) || url.pathname.endsWith("/history"),
-      () => undefined,
-    );
-    await room.send("one");
-    await bobsOwn?.send("from another device");
-    await page.getByRole("link", { name: /quiet.*1 new message/ }).waitFor();
-    await room.send("two");
-    await page.getByRole("link", { name: /quiet.*2 new messages/ }).waitFor();
-    await page.waitForFunction(() => document.title.startsWith("(2) "));
-    await reader.page.goto(`${world.instance.url}/c/${community}/rooms/quiet`);
-    await shown(reader.page, "two").waitFor();
-    await page.waitForFunction(() => !document.title.startsWith("("));
-    // Opened, it shows what was before, though it was listened to already.
-    await page.unrouteAll();
-    await page.getByRole("link", { name: /quiet/ }).click();
-    await shown(page, "one").waitFor();
-    await shown(page, "two").waitFor();
-    await Promise.all([tab.close(), reader.close()]);
-  });
-
   test("markup, writing direction and very long words stay text, at the width of a phone", async () => {
     const tricks = [
       "<img src=x onerror=alert(1)><b>bold</b>",

@@ -69,8 +69,6 @@ export interface RoomStoreDeps {
   readonly client: AlthingClient;
   readonly room: RoomId;
   readonly kept: Kept;
-  /** Somebody else may still be listening in the room; the first to listen decides what of its history is told. */
-  readonly vacant: Promise<void>;
   readonly now: () => number;
   readonly isConnected: () => boolean;
   readonly warnings: () => readonly RoomWarning[];
@@ -232,7 +230,6 @@ export function createRoomStore(deps: RoomStoreDeps): RoomStore {
       top = Math.max(top, info.epoch);
       lastSeq = Math.max(lastSeq, info.lastSeq);
       if (persists && kept.readSeq(room) === undefined) kept.setReadSeq(room, info.lastSeq);
-      await deps.vacant;
       if (isClosed) return;
       subscription = await handle.subscribe(onEvent, { since: persists ? { last: firstPage } : "now" });
       void watch(subscription);

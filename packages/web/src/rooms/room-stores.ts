@@ -1,14 +1,13 @@
 /**
  * The rooms this page has open, and how much of all rooms is unread.
  *
- * Invariant: one store a room and one set of stores a client. A room that nobody looks at stays open for counting, the last few of them; the others are
- * listened to from now on, and the server is asked how far they are. Messages left over by a page before are sent, wherever the reader is.
+ * Invariant: one store a room and one set of stores a client. A room that nobody looks at stays open for counting, the last few of them; of other rooms
+ * the server is asked how far they are. Messages left over by a page before are sent, wherever the reader is.
  */
 import { hasCode, type Room, type RoomId } from "@althing/contract";
-import type { AlthingClient, RoomEvent } from "@althing/client";
+import type { AlthingClient } from "@althing/client";
 import { browserLocks, createKept, type Kept } from "./kept.ts";
 import { createRoomStore, type RoomStore } from "./room-store.ts";
-import { createRoomWatch } from "./room-watch.ts";
 import { createRoomWarnings, type RoomWarnings } from "./room-warnings.ts";
 import { createTitleBadge } from "./title-badge.ts";
 
@@ -57,36 +56,12 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
   const listeners = new Set<() => void>();
   const badge = createTitleBadge();
   let unread: ReadonlyMap<RoomId, number> = new Map();
-  /** As the server told them last. */
-  let known: readonly Room[] = [];
   let isLinked = false;
   const isConnected = () => isLinked && navigator.onLine;
   const warnings = createRoomWarnings(kept, (room) => stores.get(room)?.changed());
   const changedAll = () => {
     for (const store of stores.values()) store.changed();
   };
-
-  const watch = createRoomWatch({ client, heard, onBegun: () => ask(), judge });
-
-  /** A room that is not open has a message. */
-  function heard(room: RoomId, event: RoomEvent): void {
-    if (event.kind === "epoch" || event.seq === undefined || stores.has(room)) return;
-    const before = counted.get(room);
-    if (event.seq <= Math.max(before?.lastSeq ?? 0, kept.readSeq(room) ?? 0)) return;
-    const isNew = event.kind === "message" && event.sender !== client.identity.endpoint;
-    counted.set(room, { lastSeq: event.seq, count: Math.min((before?.count ?? 0) + (isNew ? 1 : 0), countedMax) });
-    recount();
-  }
-
-  function watchOthers(): void {
-    watch.keep(known.filter(({ id, policy, joined }) => joined && policy.persist && !stores.has(id)).map(({ id }) => id));
-  }
-
-  /** Another page of this browser read something. */
-  function readElsewhere(): void {
-    for (const [room, { lastSeq }] of counted) if (lastSeq <= (kept.readSeq(room) ?? 0)) counted.delete(room);
-    recount();
-  }
 
   function recount(): void {
     const next = new Map<RoomId, number>();
@@ -103,7 +78,6 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
     if (store === undefined) {
       store = createRoomStore({
         ...{ client, room, kept, judge, isConnected },
-        vacant: watch.leave(room),
         now: Date.now,
         warnings: () => warnings.of(room),
         onCount: recount,
@@ -123,31 +97,24 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
       store.close();
       stores.delete(room);
     }
-    if (idle.length > idleMax) watchOthers();
   }
 
   async function count({ id, lastSeq, policy, joined }: Room): Promise<void> {
     if (stores.has(id) || !policy.persist || !joined) return;
     const readSeq = kept.readSeq(id);
     if (readSeq === undefined) kept.setReadSeq(id, lastSeq);
-    // What was heard may be ahead of what the server was asked.
-    const heardSeq = counted.get(id)?.lastSeq ?? 0;
-    if (readSeq === undefined || Math.max(heardSeq, lastSeq) <= readSeq) counted.delete(id);
-    else if (heardSeq < lastSeq) {
+    if (readSeq === undefined || lastSeq <= readSeq) counted.delete(id);
+    else if (counted.get(id)?.lastSeq !== lastSeq) {
       const { frames } = await client.call("rooms.history", { params: { room: id }, query: { after: readSeq, limit: countedMax } });
-      // It may have gone on while it was asked for.
-      const top = Math.max(lastSeq, frames.at(-1)?.seq ?? 0);
-      if ((counted.get(id)?.lastSeq ?? 0) <= top) counted.set(id, { lastSeq: top, count: frames.length });
+      counted.set(id, { lastSeq, count: frames.length });
     }
   }
 
   async function note(rooms: readonly Room[]): Promise<void> {
     const ids = new Set(rooms.map(({ id }) => id));
     for (const id of counted.keys()) if (!ids.has(id)) counted.delete(id);
-    known = rooms;
     for (const room of rooms) await count(room);
     recount();
-    watchOthers();
   }
 
   const noteSafely = (rooms: readonly Room[]) => void note(rooms).catch(judge);
@@ -165,16 +132,12 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
   });
   addEventListener("online", changedAll);
   addEventListener("offline", changedAll);
-  addEventListener("storage", readElsewhere);
-  function ask(): void {
+  const poll = setInterval(() => {
+    void takeOver();
     client.rooms.list().then(noteSafely, (error: unknown) => {
       if (hasCode(error, "client.closed")) clearInterval(poll);
       else judge(error);
     });
-  }
-  const poll = setInterval(() => {
-    void takeOver();
-    ask();
   }, pollMs);
   const takeOver = async () => {
     const messages = await kept.takeOver();
