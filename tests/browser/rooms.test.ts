@@ -247,6 +247,11 @@ describe("rooms", { timeout: 60_000 }, () => {
     await page.keyboard.press("Enter");
     await shown(page, `${first}\n${second}`).waitFor();
     await log(alices.page).getByText(first).waitFor();
+    // Until its echo is there it is on its way, and nothing that could be removed.
+    await log(page)
+      .locator("[data-index]", { hasText: second })
+      .locator('[aria-label="Remove the message of bob"]')
+      .waitFor({ state: "attached" });
     await page.getByRole("heading", { name: "garden" }).focus();
     await tabTo("Messages in garden");
     await page.keyboard.press("ArrowUp");
@@ -255,6 +260,7 @@ describe("rooms", { timeout: 60_000 }, () => {
     await page.waitForFunction((text) => document.activeElement?.textContent?.includes(text) === true, second);
     await tabTo("Remove the message of bob");
     await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
     await expectAccessible(page);
     await tabTo(/^Reason/);
     await page.keyboard.type(reason);

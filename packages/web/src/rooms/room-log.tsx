@@ -51,7 +51,7 @@ export function RoomLog({
   });
   // Whatever changes its height above what one looks at, what one looks at stays.
   virtualizer.shouldAdjustScrollPositionOnItemSizeChange = ({ start }, _, { scrollOffset }) => start < (scrollOffset ?? 0);
-  const { current, onKeyDown } = useCurrentRow(box, rows.length, virtualizer);
+  const { current, onKeyDown } = useCurrentRow(box, rows, virtualizer);
   useFirstPlace(rows, virtualizer, () => setIsAtEnd(false));
   // The newest stay in sight of whoever reads along, however many come and however high they turn out to be.
   useStayingAtEnd(box, stays, rows.length, virtualizer);
@@ -227,11 +227,12 @@ function useOwnMessagesInSight({ outgoing }: RoomSnapshot, toEnd: () => void): v
   }, [newest]);
 }
 
-/** Arrow keys go from message to message. */
-function useCurrentRow(box: RefObject<HTMLDivElement | null>, count: number, virtualizer: LogVirtualizer) {
-  const [current, setCurrent] = useState<number>();
+/** Arrow keys go from message to message. The current one is known by its key: older messages that come above it change its place. */
+function useCurrentRow(box: RefObject<HTMLDivElement | null>, rows: Rows, virtualizer: LogVirtualizer) {
+  const [currentKey, setCurrentKey] = useState<string>();
+  const current = currentKey === undefined ? -1 : rows.findIndex(({ key }) => key === currentKey);
   const focus = (index: number) => {
-    setCurrent(index);
+    setCurrentKey(rows[index]?.key);
     virtualizer.scrollToIndex(index, { align: "auto" });
     requestAnimationFrame(() => {
       const row = box.current?.querySelector(`[data-index="${index}"]`);
@@ -240,9 +241,9 @@ function useCurrentRow(box: RefObject<HTMLDivElement | null>, count: number, vir
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-    if (step === 0 || count === 0 || event.target instanceof HTMLTextAreaElement) return;
+    if (step === 0 || rows.length === 0 || event.target instanceof HTMLTextAreaElement) return;
     event.preventDefault();
-    focus(Math.min(count - 1, Math.max(0, current === undefined ? count - 1 : current + step)));
+    focus(Math.min(rows.length - 1, Math.max(0, current === -1 ? rows.length - 1 : current + step)));
   };
   return { current, onKeyDown };
 }
