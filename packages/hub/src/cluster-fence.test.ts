@@ -60,6 +60,23 @@ describe("a hub in a cluster", () => {
     expect(w.look("n1").isOpen).toBe(true);
   });
 
+  it("knows which life of another followed which, and takes no word of an earlier one any more", () => {
+    const w = world();
+    w.run(1_000);
+    const [old, before] = [w.boots.n2, w.beatOf("n2")];
+    expect(w.hubs.n1.hasSuccessor("n2", old)).toBe(false);
+    w.restart("n2");
+    expect(w.hubs.n1.hasSuccessor("n2", old)).toBe(false);
+    w.run(500);
+    expect(w.hubs.n1.hasSuccessor("n2", old)).toBe(true);
+    expect(w.hubs.n1.hasSuccessor("n2", w.boots.n2)).toBe(false);
+    expect(w.hubs.n1.hasSuccessor("n3", old)).toBe(false);
+    w.hubs.n1.heard({ ...before, sequence: before.sequence + 1_000 }, w.now());
+    expect(w.hubs.n1.hasSuccessor("n2", w.boots.n2)).toBe(false);
+    w.run(500);
+    expect(w.look("n1").missing).toEqual([]);
+  });
+
   it("is not convinced by a hub that does not hear it", () => {
     const w = world();
     w.run(3_000, ["n1", "n2"], (from) => from === "n2");

@@ -20,6 +20,7 @@ export const fenceTimes = {
   clockMs: 5_000,
 } as const;
 
+const livesKept = 32;
 const whole = z.int().nonnegative();
 const nameSchema = z.string().min(1).max(32);
 const markSchema = z.object({ boot: z.string().min(1).max(64), sequence: whole });
@@ -72,6 +73,8 @@ export interface ClusterFence {
   peers(nowMs: number): readonly PeerView[];
   /** For how long another node was not heard, `Infinity` when it never was; `undefined` for who is no other node. */
   silentMs(node: string, nowMs: number): number | undefined;
+  /** Was another life of this node heard after this one? Of what was never heard nothing is known. */
+  hasSuccessor(node: string, boot: string): boolean;
   /** The highest revision that a hub has told of. */
   highest(): number;
 }
@@ -90,6 +93,8 @@ interface Peer {
   read: { readonly boot: string; readonly sequence: number } | undefined;
   /** When a beat last counted. */
   heardMs: number;
+  /** Lives that another followed. */
+  readonly ended: Set<string>;
   /** What its clock said then. */
   clockMs: number;
   revision: number;
@@ -100,7 +105,7 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
   const peers = new Map<string, Peer>(
     nodes
       .filter((node) => node !== self)
-      .map((node) => [node, { read: undefined, heardMs: -Infinity, clockMs: 0, revision: 0, inForce: 0 }]),
+      .map((node) => [node, { read: undefined, heardMs: -Infinity, ended: new Set(), clockMs: 0, revision: 0, inForce: 0 }]),
   );
   /** When our beats went out, by number; as many as can still be answered in time. */
   const sent = new Map<number, number>();
@@ -140,6 +145,8 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
       if (peer === undefined) return;
       // Of one life only what is newer than the last: a beat that comes again says nothing.
       if (peer.read?.boot === beat.boot && beat.sequence <= peer.read.sequence) return;
+      if (peer.ended.has(beat.boot)) return;
+      if (peer.read !== undefined && peer.read.boot !== beat.boot) keepLast(peer.ended, peer.read.boot);
       peer.read = { boot: beat.boot, sequence: beat.sequence };
       const answered = beat.answers[self];
       const sentMs = answered?.boot === boot ? sent.get(answered.sequence) : undefined;
@@ -175,8 +182,18 @@ export function createClusterFence({ self, nodes, majority, boot }: ClusterFence
       const peer = peers.get(node);
       return peer === undefined ? undefined : nowMs - peer.heardMs;
     },
+    hasSuccessor: (node, itsBoot) => peers.get(node)?.ended.has(itsBoot) === true,
     highest: () => highest,
   };
+}
+
+/** A node that begins again and again is not remembered for ever. */
+function keepLast(ended: Set<string>, boot: string): void {
+  ended.add(boot);
+  for (const first of ended) {
+    if (ended.size <= livesKept) break;
+    ended.delete(first);
+  }
 }
 
 /** Of the smallest difference, in two figures: the same words from look to look. */

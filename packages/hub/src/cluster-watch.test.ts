@@ -60,3 +60,30 @@ test("a hub that fell silent is not waited for until it counts as gone", async (
   expect(await here.peers.current(5, patienceMs)).toEqual({ current: 1, of: 2 });
   expect(here.view().missing).toEqual([]);
 });
+
+test("a life of another node is here, then silent, then over; and over at once when a later one is heard", async () => {
+  const open = await world();
+  const [here, there] = [await open("n1", () => 5), await open("n2", () => 5), await open("n3", () => 5)];
+  await hearsAll(here);
+  const life = (of: string) => expect.poll(() => here.lifeOf("n2", of), { timeout: 20_000, interval: 50 });
+  await life(there.boot).toBe("here");
+  await life("of which nothing was ever heard").toBe("here");
+  expect(here.lifeOf("n1", here.boot)).toBe("here");
+  there.close();
+  await life(there.boot).toBe("silent");
+  await life(there.boot).toBe("over");
+  const again = await open("n2", () => 5);
+  await hearsAll(here);
+  await life(again.boot).toBe("here");
+  expect(here.lifeOf("n2", there.boot)).toBe("over");
+});
+
+test("a minority takes nobody for silent", async () => {
+  const open = await world();
+  const [here, there] = [await open("n1", () => 5), await open("n2", () => 5)];
+  await expect.poll(() => here.view().missing, { timeout: 10_000 }).toEqual(["n3"]);
+  there.close();
+  await expect.poll(() => here.view().hasQuorum, { timeout: 10_000 }).toBe(false);
+  expect(here.lifeOf("n2", there.boot)).toBe("here");
+  expect(here.lifeOf("n3", undefined)).toBe("here");
+});

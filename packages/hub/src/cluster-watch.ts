@@ -28,6 +28,12 @@ export interface ClusterSources {
   readonly heardOf: (revision: number) => void;
 }
 
+/**
+ * Of a life of another node: it is `over` when a later one was heard, or nothing for so long that it serves nobody any more; it is `silent` when three beats did
+ * not come: it has probably died, and may as well be slow.
+ */
+export type PeerLife = "here" | "silent" | "over";
+
 export interface ClusterWatch {
   view(): ClusterView;
   /** Given when the state is open; before that this node knows of nothing. */
@@ -35,8 +41,10 @@ export interface ClusterWatch {
   /** Told of each change of `isOpen` and of the reason. */
   onChange(listener: (view: ClusterView) => void): void;
   readonly peers: BusPeers;
-  /** Is this another node, silent for so long that it serves nobody any more? Only asked on the side that has a majority. */
-  isGone(node: string): boolean;
+  /** This life of this node, as its beats name it. */
+  readonly boot: string;
+  /** What is known of a life of another node; only the side that has a majority knows anything. */
+  lifeOf(node: string, boot: string | undefined): PeerLife;
   close(): void;
 }
 
@@ -52,11 +60,12 @@ export interface ClusterWatchOptions {
 const nothing: ClusterSources = { position: () => 0, inForce: () => 0, heardOf: () => undefined };
 
 export function openClusterWatch({ cluster, account, monotonicMs, nowMs }: ClusterWatchOptions): ClusterWatch {
+  const boot = randomBytes(12).toString("base64url");
   const fence = createClusterFence({
     self: cluster.self.name,
     nodes: cluster.nodes.map(({ name }) => name),
     majority: cluster.majority,
-    boot: randomBytes(12).toString("base64url"),
+    boot,
   });
   let sources = nothing;
   let listener: (view: ClusterView) => void = () => undefined;
@@ -140,11 +149,15 @@ export function openClusterWatch({ cluster, account, monotonicMs, nowMs }: Clust
         return last.isClockSure;
       },
     },
-    isGone(node) {
+    boot,
+    lifeOf(node, itsBoot) {
       const nowMs = monotonicMs();
       const silentMs = fence.silentMs(node, nowMs);
+      if (!last.hasQuorum || silentMs === undefined) return "here";
+      if (itsBoot !== undefined && fence.hasSuccessor(node, itsBoot)) return "over";
       // Who was never heard is silent for as long as somebody listened.
-      return last.hasQuorum && silentMs !== undefined && Math.min(silentMs, nowMs - openedMs) > sureMs;
+      const knownMs = Math.min(silentMs, nowMs - openedMs);
+      return knownMs > sureMs ? "over" : knownMs > stillMs ? "silent" : "here";
     },
     close() {
       closed = true;

@@ -23,6 +23,7 @@ import type { ClaimStore, Store } from "@althing/store";
 import { createAuthenticate } from "./authenticate.ts";
 import { readBody } from "./body-reader.ts";
 import { createBusProxy } from "./bus-proxy.ts";
+import type { ClusterWatch } from "./cluster-watch.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-routes.ts";
 import { createEventStreams, type EventStreams, type EventStreamTimes } from "./event-stream.ts";
 import { addressOf } from "./exchange.ts";
@@ -80,8 +81,7 @@ export interface HubState {
   readonly claims: ClaimStore;
   readonly secretsKey: Uint8Array;
   readonly extensions: ExtensionPlane;
-  /** In a cluster: does this other node serve nobody any more? */
-  readonly isGone?: ((node: string) => boolean) | undefined;
+  readonly cluster: Pick<ClusterWatch, "boot" | "lifeOf"> | undefined;
 }
 
 export interface Hub {
@@ -187,13 +187,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     url: origins.list[0] ?? "",
     busConnections: () => proxy.connections,
     eventStreams: () => serving?.eventStreams.size ?? 0,
-    serve({ bus, store, claims, secretsKey, extensions, isGone }) {
+    serve({ bus, store, claims, secretsKey, extensions, cluster }) {
       const idempotency = createIdempotency({
         store,
         node: config.node_name,
         secretsKey,
         nowMs,
-        isGone,
+        ...{ boot: cluster?.boot, lifeOf: cluster?.lifeOf },
         onLost: (err) => log.error({ err }, "an answer could not be remembered"),
       });
       const findCaller = (signPub: SignPub) => bus.users.authenticate(signPub);

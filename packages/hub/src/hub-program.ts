@@ -267,7 +267,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     const { bus, connection } = state;
     hub.serve({
       ...{ bus, store: state.store, claims: state.claims, secretsKey: folder.keys.secretsKey, extensions: plane },
-      isGone: state.cluster?.isGone,
+      cluster: state.cluster,
     });
     hub.health.setSources({
       acl: () => ({ state: bus.acl.state, revision: bus.acl.revision() }),

@@ -4,6 +4,7 @@ import { AppError, signPubSchema } from "@althing/contract";
 import { openMemoryStore, type Store } from "@althing/store";
 import { createFakeClock } from "@althing/testkit";
 import { z } from "zod";
+import type { PeerLife } from "./cluster-watch.ts";
 import { createIdempotency, idempotencyCollection, idempotencyLeaseMs, type IdempotentRequest } from "./idempotency.ts";
 import { noteDecided, outcomeStore, outsideOutcome } from "./request-outcome.ts";
 
@@ -18,7 +19,9 @@ const request = (key: string, more: Partial<IdempotentRequest> = {}): Idempotent
 });
 const answer = (body: string) => ({ status: 201, headers: { "content-type": "application/json" }, body });
 
-function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = "n1", isGone?: (node: string) => boolean) {
+type LifeOf = (node: string, boot: string | undefined) => PeerLife;
+
+function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = "n1", lifeOf?: LifeOf) {
   const clock = createFakeClock(1_000_000);
   const store = outcomeStore(records);
   const lost: unknown[] = [];
@@ -28,7 +31,7 @@ function build(keysPerUserMax = 100, records: Store = openMemoryStore(), node = 
     secretsKey: new Uint8Array(32).fill(7),
     nowMs: () => clock.now(),
     keysPerUserMax,
-    isGone,
+    ...{ boot: `${node}-boot`, lifeOf },
     onLost: (error) => lost.push(error),
   });
   const things = store.collection({ name: "things", schema: z.object({ n: z.int() }) });
@@ -172,24 +175,74 @@ describe("a process that died", () => {
     expect(await other.count()).toBe(1);
   });
 
-  test("with its node is not waited for: as soon as that is known to be gone another acts, and what was still on its way is refused", async () => {
-    const records = openMemoryStore();
-    const gone = new Set<string>();
-    const first = build(100, records, "n1");
-    let late: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (late = resolve));
-    const dying = first.idempotency.run(request("key-gone-1"), () => held.then(first.create));
-    await turn();
-    const other = build(100, records, "n2", (node) => gone.has(node));
-    const again = () => other.idempotency.run(request("key-gone-1"), other.create, other.recover);
-    await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
-    gone.add("n3");
-    await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
-    gone.add("n1");
-    expect((await again()).body).toBe('{"n":0}');
-    late();
-    await expect(dying).rejects.toMatchObject({ code: "store.conflict" });
-    expect(await other.count()).toBe(1);
+  describe("with another node", () => {
+    /** A request in hand at n1, and n2, which sees n1 as the test says. */
+    async function apart(key: string) {
+      const records = openMemoryStore();
+      const lives: Record<string, PeerLife> = {};
+      const first = build(100, records, "n1");
+      let late: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (late = resolve));
+      const dying = first.idempotency.run(request(key), () => held.then(first.create));
+      await turn();
+      const asked: string[] = [];
+      const other = build(100, records, "n2", (node, boot) => {
+        asked.push(`${node} ${boot}`);
+        return lives[node] ?? "here";
+      });
+      const again = (recover: typeof other.recover | undefined = other.recover) =>
+        other.idempotency.run(request(key), other.create, recover);
+      return { lives, first, other, again, dying, late, asked };
+    }
+
+    test("is not waited for: as soon as that one fell silent another acts, and what was still on its way is refused", async () => {
+      const { lives, other, again, dying, late, asked } = await apart("key-gone-1");
+      await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+      lives["n3"] = "over";
+      await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+      lives["n1"] = "silent";
+      expect((await again()).body).toBe('{"n":0}');
+      late();
+      await expect(dying).rejects.toMatchObject({ code: "store.conflict" });
+      expect(await other.count()).toBe(1);
+      expect(new Set(asked)).toEqual(new Set(["n1 n1-boot"]));
+    });
+
+    test("is waited for until its end is sure where the act may be bound to no record", async () => {
+      const { lives, other, dying, late } = await apart("key-gone-2");
+      let acts = 0;
+      const act = async () => answer(`{"n":${++acts}}`);
+      const again = () => other.idempotency.run(request("key-gone-2"), act);
+      lives["n1"] = "silent";
+      await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+      lives["n1"] = "over";
+      expect((await again()).body).toBe('{"n":1}');
+      late();
+      await expect(dying).rejects.toMatchObject({ code: "store.conflict" });
+    });
+
+    test("has committed and fell silent: it is answered, the act is not done again, and the late answer of the other changes nothing", async () => {
+      const records = openMemoryStore();
+      const first = build(100, records, "n1");
+      let late: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (late = resolve));
+      const slow = first.idempotency.run(request("key-gone-3"), async () => {
+        const made = await first.create();
+        await held;
+        return made;
+      });
+      await turn();
+      let life: PeerLife = "here";
+      const other = build(100, records, "n2", () => life);
+      const again = () => other.idempotency.run(request("key-gone-3"), other.create, other.recover);
+      await expect(again()).rejects.toMatchObject({ code: "request.in_progress" });
+      life = "silent";
+      expect((await again()).body).toBe('{"n":0}');
+      late();
+      expect((await slow).body).toBe('{"n":0}');
+      expect((await again()).body).toBe('{"n":0}');
+      expect(await other.count()).toBe(1);
+    });
   });
 
   test("leaves a key that stands for its request and no other", async () => {

@@ -12,6 +12,7 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes }
 import { AppError, hasCode, isAppError, limits, type SignPub } from "@althing/contract";
 import type { Collection, Rec, Store } from "@althing/store";
 import { z } from "zod";
+import type { PeerLife } from "./cluster-watch.ts";
 import { createOutcome } from "./request-outcome.ts";
 
 const recordSchema = z.object({
@@ -77,15 +78,17 @@ export interface IdempotencyOptions {
   readonly secretsKey: Uint8Array;
   readonly nowMs: () => number;
   readonly keysPerUserMax?: number;
-  /** Is this another node that serves nobody any more? Without it the lease alone tells. */
-  readonly isGone?: ((node: string) => boolean) | undefined;
+  /** This life of the node, as other nodes hear of it; made up where there are none. */
+  readonly boot?: string | undefined;
+  /** What is known of a life of another node; without it the lease alone tells. */
+  readonly lifeOf?: ((node: string, boot: string | undefined) => PeerLife) | undefined;
   /** An answer was given but could not be remembered. */
   readonly onLost: (error: unknown) => void;
 }
 
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const records: Collection<IdempotencyRecord> = options.store.collection(idempotencyCollection);
-  const life = { node: options.node, boot: randomBytes(12).toString("base64url") };
+  const life = { node: options.node, boot: options.boot ?? randomBytes(12).toString("base64url") };
   const counts = new Map<string, number>();
   /** Requests that this life has in hand, by their record's key. */
   const inHand = new Map<string, number>();
@@ -115,15 +118,20 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     };
   }
 
-  /** Will nobody answer it any more? Of this life's own it is known: a record that its writer was told could not be written may be there all the same. */
-  function isDead({ key: id, value: { isOver, node, boot, startedAtMs } }: Rec<IdempotencyRecord>, now: number): boolean {
-    const isInHand = () => boot === life.boot && (inHand.get(id.join(" ")) ?? 0) > 1;
-    const hasEnded = node === life.node ? !isInHand() : node !== undefined && options.isGone?.(node) === true;
-    return isOver === true || hasEnded || startedAtMs + idempotencyLeaseMs <= now;
+  /**
+   * Will nobody answer it any more? Of this life's own it is known: a record that its writer was told could not be written may be there all the same. Of a
+   * node that fell silent a moment ago it is not sure, and need not be where the answer can be made of what was committed: whoever takes the record over ends
+   * what the other still has in hand. An act that is bound to no record is not begun twice, so for it the other's end must be sure.
+   */
+  function isDead({ key: id, value: { isOver, node, boot, startedAtMs } }: Rec<IdempotencyRecord>, now: number, isBound: boolean): boolean {
+    if (isOver === true || startedAtMs + idempotencyLeaseMs <= now) return true;
+    if (node === life.node) return boot !== life.boot || (inHand.get(id.join(" ")) ?? 0) <= 1;
+    const state = node === undefined ? "here" : (options.lifeOf?.(node, boot) ?? "here");
+    return state === "over" || (state === "silent" && isBound);
   }
 
   /** @returns the revision of our claim, the answer given before, or the record of an act that was committed and has no answer */
-  async function claim(request: IdempotentRequest, fingerprint: string): Promise<Claim> {
+  async function claim(request: IdempotentRequest, fingerprint: string, isBound: boolean): Promise<Claim> {
     const key = recordKey(request);
     const now = options.nowMs();
     const running: IdempotencyRecord = {
@@ -139,11 +147,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       return { claimed: { key, value: running, revision } };
     }
     const record = found.value;
-    const takeOver = record.expiresAtMs <= now || (record.state === "running" && isDead(found, now));
+    const takeOver = record.expiresAtMs <= now || (record.state === "running" && isDead(found, now, isBound));
     if (!takeOver && record.request !== fingerprint) throw new AppError("request.idempotency_mismatch");
     if (takeOver) return { claimed: { key, value: running, revision: await orInProgress(records.put(key, running, found.revision)) } };
     if (record.state === "done" && record.sealed !== undefined) return { answer: unseal(derive("answer", request), record.sealed) };
-    if (record.state === "running" || !isDead(found, now)) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
+    if (record.state === "running" || !isDead(found, now, isBound)) throw new AppError("request.in_progress", {}, { retryAfterSeconds: 1 });
     return { committed: found };
   }
 
@@ -209,7 +217,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     recover: Recover | undefined,
   ): Promise<StoredAnswer> {
     const fingerprint = createHash("sha256").update(`${request.method} ${request.target}\0`).update(request.bodySha256).digest("base64url");
-    const found = await claim(request, fingerprint);
+    const found = await claim(request, fingerprint, recover !== undefined);
     if ("answer" in found) return found.answer;
     if ("committed" in found) return recovered(request, found.committed, recover);
     const { claimed } = found;

@@ -109,7 +109,7 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
     onInvocation: (seen) => hub.metrics.observeInvocation(seen),
   });
   const store = forgetful(state.store, () => steer.answersLost);
-  hub.serve({ bus: state.bus, store, claims, secretsKey: folder.keys.secretsKey, extensions });
+  hub.serve({ bus: state.bus, store, claims, secretsKey: folder.keys.secretsKey, extensions, cluster: undefined });
   hub.health.setSources({
     acl: () => ({ state: state.bus.acl.state, revision: state.bus.acl.revision() }),
     store: { kind: state.store.kind, ready: true, schema: state.schemaVersion },
