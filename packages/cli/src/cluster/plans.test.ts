@@ -187,8 +187,38 @@ test("a first deployment copies everything before the first node starts, and sta
     "wait",
     "wait",
   ]);
-  const rolling = deployPlan(input, true).slice(kinds.length);
-  expect(rolling.map((step) => `${step.node} ${step.kind}`)).toEqual(["n1 run", "n1 wait", "n2 run", "n2 wait", "n3 run", "n3 wait"]);
+  const rolling = deployPlan(input, true).map((step) => `${step.node} ${step.kind}`);
+  expect(rolling.slice(0, 6)).toEqual(["n1 wait", "n2 wait", "n3 wait", "n1 run", "n2 run", "n3 run"]);
+  expect(rolling.slice(3 + kinds.length)).toEqual([
+    ...["n2 wait", "n3 wait", "n1 run", "n1 wait"],
+    ...["n1 wait", "n3 wait", "n2 run", "n2 wait"],
+    ...["n1 wait", "n2 wait", "n3 run", "n3 wait"],
+  ]);
+});
+
+test("a rolling deployment copies nothing to a cluster of which a node does not serve, and goes on where new ones are not there yet", async () => {
+  const sick = await tryOut(deployPlan(input, true), {
+    health: (node) => healthOf(node, node === "n2" ? { status: "unavailable", reason: "the disk is full" } : {}),
+  });
+  expect(sick.failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n2", detail: "it is unavailable (the disk is full)" } });
+  expect(sick.done.filter((line) => !line.startsWith("health"))).toEqual([]);
+  const isStarted = (so: readonly string[]) => so.some((line) => line.includes("@n3.") && line.includes("enable --now"));
+  const grown = await tryOut(deployPlan(input, true), {
+    health: (node, so) => (node === "n3" && !isStarted(so) ? undefined : healthOf(node)),
+  });
+  expect(grown.failure).toBeUndefined();
+});
+
+test.each([
+  ["a rolling deployment", () => deployPlan(input, true)],
+  ["more copies", () => scalePlan(input, 3)],
+])("%s starts no node again while another does not serve", async (_name, planOf) => {
+  const isAnew = (so: readonly string[]) => so.some((line) => line.includes("@n1.") && line.includes("systemctl restart"));
+  const { done, failure } = await tryOut(planOf(), {
+    health: (node, so) => healthOf(node, node === "n3" && isAnew(so) ? { status: "unavailable", reason: "it is behind" } : {}),
+  });
+  expect(failure).toMatchObject({ code: "cluster.not_ready", params: { node: "n3", detail: "it is unavailable (it is behind)" } });
+  expect(done.filter((line) => line.includes("systemctl restart")).map(short)).toEqual(["n1 systemctl restart"]);
 });
 
 test("more copies: one node at a time is started again, and each is looked at in the end", async () => {
@@ -196,8 +226,11 @@ test("more copies: one node at a time is started again, and each is looked at in
   const restarts = done.filter((line) => /systemctl restart|health/.test(line)).map(short);
   expect(restarts).toEqual([
     ...["health n1", "health n2", "health n3"],
-    // Ready, then copies.
-    ...["n1", "n2", "n3"].flatMap((name) => [`${name} systemctl restart`, `health ${name}`, `health ${name}`]),
+    // The others, then itself: ready, then copies.
+    ...["n1", "n2", "n3"].flatMap((name) => [
+      ...all.filter((line) => line !== `health ${name}`),
+      ...[`${name} systemctl restart`, `health ${name}`, `health ${name}`],
+    ]),
     ...["health n1", "health n2", "health n3"],
   ]);
 });

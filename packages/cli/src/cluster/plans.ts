@@ -108,24 +108,25 @@ const start = (node: PlannedNode): RunStep =>
   ssh(node, "start it, now and at each boot", "systemctl daemon-reload && systemctl enable --now althing");
 
 /** Every other node must bear it that this one is away. */
-function allReady({ plan }: PlanInput, except?: string, until: WaitStep["until"] = {}): Step[] {
+function allReady({ plan }: PlanInput, except?: string, until: WaitStep["until"] = {}): WaitStep[] {
   const others = plan.nodes.filter(({ name }) => name !== except);
   return others.map((node) => wait(node, "look that it is ready before anything is done", readyNowMs, until));
 }
 
 /** One that came back hears all of them, and one of them may have shut itself since. */
-function othersReady({ plan }: PlanInput, { name: turn }: PlannedNode): WaitStep[] {
+function othersReady({ plan }: PlanInput, { name: turn }: PlannedNode, more: Pick<WaitStep, "orStarting"> = {}): WaitStep[] {
   const others = plan.nodes.filter(({ name }) => name !== turn);
-  return others.map((node) => ({ ...wait(node, `look that it is ready before ${turn} is stopped`, settledWithinMs, {}), turn }));
+  return others.map((node) => ({ ...wait(node, `look that it is ready before ${turn} is stopped`, settledWithinMs), turn, ...more }));
 }
 
 const looks = ({ machine }: PlanInput, nodes: readonly PlannedNode[]): RunStep[] => nodes.map((node) => lookAt(node, machine));
 
-/** Restarts a running node and waits until it hears all. */
-function restart(input: PlanInput, node: PlannedNode, until: WaitStep["until"] = {}): Step[] {
+/** Restarts a running node, when the others bear it, and waits until it hears all. */
+function restart(input: PlanInput, node: PlannedNode, others: Pick<WaitStep, "orStarting"> = {}): Step[] {
   return [
+    ...othersReady(input, node, others),
     ssh(node, "start it again", "systemctl restart althing"),
-    wait(node, "wait until it is back", readyWithinMs, { heard: input.plan.nodes.length, ...until }),
+    wait(node, "wait until it is back", readyWithinMs, { heard: input.plan.nodes.length }),
   ];
 }
 
@@ -134,7 +135,8 @@ const haveCopies = (node: PlannedNode, replicas: number): WaitStep =>
 
 /**
  * First all files, then all nodes, in any order: none of them waits for another's health. With `rolling` a new node need only be starting before those that run
- * are started again: by their old list they do not hear it, and without them it has no majority of the new one.
+ * are started again: by their old list they do not hear it, and without them it has no majority of the new one. A node that answers and does not serve is found
+ * before anything is copied.
  */
 export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
   const { plan } = input;
@@ -145,8 +147,9 @@ export function deployPlan(input: PlanInput, rolling: boolean): Step[] {
       ? { ...wait(node, "wait until it is ready, or starting where it is new", readyWithinMs), orStarting: true }
       : wait(node, "wait until it is ready", readyWithinMs),
   );
-  const anew = rolling ? plan.nodes.flatMap((node) => restart(input, node)) : [];
-  return [...looks(input, plan.nodes), ...files, ...started, ...ready, ...anew];
+  const anew = rolling ? plan.nodes.flatMap((node) => restart(input, node, { orStarting: true })) : [];
+  const sound = rolling ? allReady(input).map((step) => ({ ...step, orStarting: true, orAbsent: true })) : [];
+  return [...sound, ...looks(input, plan.nodes), ...files, ...started, ...ready, ...anew];
 }
 
 /** From here on a node is down until it is started again. */

@@ -27,6 +27,8 @@ export interface WaitStep {
   readonly turn?: string;
   /** Starting is enough: it may wait for others that take a longer list of nodes only later. */
   readonly orStarting?: boolean;
+  /** No answer is enough: it may not be there yet. */
+  readonly orAbsent?: boolean;
   /** Beyond being ready; `replicas` are whole copies at least. */
   readonly until?: { readonly version?: string; readonly heard?: number; readonly replicas?: number; readonly replicasAtMost?: number };
 }
@@ -65,14 +67,14 @@ export function stepText(step: Step): string {
   return `wait up to ${step.withinMs / 1_000} s: ${step.url}/healthz ${conditionText(step)}`;
 }
 
-function conditionText({ until = {}, orStarting = false }: WaitStep): string {
+function conditionText({ until = {}, orStarting = false, orAbsent = false }: WaitStep): string {
   const more = Object.entries(until).map(([name, value]) => `${name === "replicasAtMost" ? "replicas at most" : name} ${value}`);
-  return [orStarting ? "ready or starting" : "ready", ...more].join(", ");
+  return [`ready${orStarting ? " or starting" : ""}${orAbsent ? " or not there" : ""}`, ...more].join(", ");
 }
 
 /** What is missing; `undefined` when the node is as it should be. */
 function lacking(step: WaitStep, health: Health | undefined): string | undefined {
-  if (health === undefined) return "no answer";
+  if (health === undefined) return step.orAbsent === true ? undefined : "no answer";
   if (health.status !== "ready" && !(step.orStarting === true && health.status === "starting"))
     return `it is ${health.status}${health.reason === undefined ? "" : ` (${health.reason.replace(/\.$/, "")})`}`;
   if (health.node !== step.node) return `node ${health.node} answers there`;
