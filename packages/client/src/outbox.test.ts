@@ -1,4 +1,5 @@
 /** What confirms a send in a room that keeps nothing, and what does not. */
+import { limits } from "@althing/contract";
 import { identityFromPhrase, newRecoveryPhrase, toBase64url, type Identity } from "@althing/crypto";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { encryptedRoom, liveOnly, type EncryptedRoom } from "../test/encrypted-room.ts";
@@ -97,10 +98,10 @@ async function outboxOf({ heard = true, of = room, call = undefined as Api["call
 const ownTime = () => void vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval", "performance"] });
 
 /** Behind the first frame only timers make a send wait. */
-async function warm(bobs: Awaited<ReturnType<typeof outboxOf>>): Promise<void> {
+async function warm(bobs: Awaited<ReturnType<typeof outboxOf>>, seq?: number): Promise<void> {
   const sent = bobs.send("first");
   while (bobs.published.length === 0) await turn();
-  bobs.echo(bobs.published[0]);
+  bobs.echo(bobs.published[0], seq);
   await sent;
   bobs.forget();
 }
@@ -195,5 +196,64 @@ describe("a send in a persisted room", () => {
     expect(bobs.published[3]).toEqual(lost);
     bobs.echo(lost, 3);
     expect(await Promise.all(sends)).toMatchObject([{ seq: 3 }, { seq: 1 }, { seq: 2 }]);
+  });
+
+  describe("whose leader died", () => {
+    const never = (() => new Promise(() => undefined)) as unknown as Api["call"];
+    const kept = async () => encryptedRoom(await identityFromPhrase(newRecoveryPhrase()), bob, Date.now(), { ...liveOnly, persist: true });
+    const texts = ["one", "two", "three"];
+    /** By then it was looked after. */
+    const lookMs = limits.echoTimeoutMs * 1.5;
+
+    async function lostWith(call: Api["call"]) {
+      const of = await kept();
+      const bobs = await outboxOf({ of, call });
+      ownTime();
+      await warm(bobs, 1);
+      const sends = texts.map(bobs.send);
+      while (bobs.published.length < texts.length) await turn();
+      const lost = [...bobs.published];
+      bobs.forget();
+      const pass = async (ms: number) => {
+        await vi.advanceTimersByTimeAsync(ms);
+        await turn();
+      };
+      return { bobs, sends, lost, pass };
+    }
+
+    it("asks by the oldest frame alone while history gives no answer, and sends the others when it comes", async () => {
+      const { bobs, sends, lost, pass } = await lostWith(never);
+      await pass(lookMs);
+      await pass(1_000);
+      expect(bobs.published.length).toBeGreaterThanOrEqual(3);
+      expect(bobs.published.every((frame) => Buffer.compare(frame, lost[0] ?? frame) === 0)).toBe(true);
+      bobs.forget();
+      bobs.echo(lost[0], 2);
+      await pass(0);
+      expect(bobs.published).toEqual(lost.slice(1));
+      lost.slice(1).forEach((frame, at) => bobs.echo(frame, 3 + at));
+      expect(await Promise.all(sends)).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+      bobs.forget();
+      await pass(limits.echoTimeoutMs * 2);
+      expect(bobs.published).toEqual([]);
+    });
+
+    it("is asked by the oldest frame alone where history knows nothing and all were sent again in vain", async () => {
+      const empty = (async () => ({ frames: [], firstSeq: 1, lastSeq: 1 })) as unknown as Api["call"];
+      const { bobs, sends, lost, pass } = await lostWith(empty);
+      await pass(lookMs);
+      expect(bobs.published).toEqual(lost);
+      bobs.forget();
+      await pass(lookMs);
+      await pass(500);
+      expect(bobs.published.length).toBeGreaterThanOrEqual(3);
+      expect(bobs.published.every((frame) => Buffer.compare(frame, lost[0] ?? frame) === 0)).toBe(true);
+      bobs.forget();
+      bobs.echo(lost[0], 2);
+      await pass(0);
+      expect(bobs.published).toEqual(lost.slice(1));
+      lost.slice(1).forEach((frame, at) => bobs.echo(frame, 3 + at));
+      expect(await Promise.all(sends)).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+    });
   });
 });

@@ -77,6 +77,7 @@ interface Item extends Outgoing {
   own?: OwnFrame;
   sentMs: number;
   attempts: number;
+  onSettled?: () => void;
 }
 
 /** Frames under way at most; enough for the throughput of one connection, little enough to send again. */
@@ -89,6 +90,8 @@ const burstMax = 128;
 const frameOverheadMaxBytes = 1_024;
 /** Of publishes that the server refuses; what nobody answered is sent until `giveUpMs`, since electing a leader takes many attempts' time. */
 const attemptsMax = 6;
+/** Of the oldest frame, while nothing is known of it: a room without a leader is asked by one frame and not by all. */
+const probeEveryMs = 250;
 /** After a refused publish: doubled with each attempt, so that all of them span more than a second. */
 const catchUpMs = 15;
 /** A hub that restarts, a node that is replaced: within this time it counts as the same send. */
@@ -121,6 +124,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     });
   const settleOne = (item: Item, error: unknown, seq?: number) => {
     if (item.key !== undefined) underWay.delete(item.key);
+    item.onSettled?.();
     if (error === undefined) {
       const node = deps.bus.current?.node;
       item.resolve({ id: item.id, ...(seq === undefined ? {} : { seq }), ...(node === undefined ? {} : { node }) });
@@ -256,6 +260,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   function transmit(item: Item): void {
     item.sentMs = performance.now();
     item.attempts += 1;
+    publishAgain(item);
+  }
+
+  function publishAgain(item: Item): void {
     try {
       if (item.bytes !== undefined) wire.publish(item.bytes);
     } catch {
@@ -325,7 +333,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       try {
         await deps.bus.ready();
         if (!wire.listening) await deps.listen();
-        if (persists()) await confirmFromHistory();
+        if (persists()) await findOut();
         await askWhyRefused();
         for (const item of underWay.values()) transmit(item);
         await wire.flush();
@@ -356,6 +364,32 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     for (const item of underWay.values()) {
       if ((isRefused && item.attempts >= attemptsMax) || performance.now() - item.bornMs > giveUpMs)
         settleOne(item, unconfirmed(undefined));
+    }
+  }
+
+  /**
+   * What arrived, from history; or that the room takes messages again, which shows sooner where one node died: history needs leaders of other streams as
+   * well. Meanwhile the oldest leaves again and again; when it comes, those behind it that did not may be sent again too.
+   */
+  async function findOut(): Promise<void> {
+    const [oldest] = underWay.values();
+    if (oldest === undefined) return;
+    let isTaken = false;
+    const taken = new Promise<void>((resolve) => {
+      oldest.onSettled = () => {
+        isTaken = true;
+        resolve();
+      };
+    });
+    const probe = setInterval(() => {
+      if (!isTaken && wire.refusals === refusalsAsked) publishAgain(oldest);
+    }, probeEveryMs);
+    try {
+      await Promise.race([confirmFromHistory(), taken]);
+      // Sent again before, and lost again: all the others would be, too.
+      if (!isTaken && oldest.attempts > 1) await Promise.race([taken, pause(limits.echoTimeoutMs)]);
+    } finally {
+      clearInterval(probe);
     }
   }
 
