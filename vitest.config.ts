@@ -17,6 +17,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // A browser that waits for a busy machine is asked once more. These words are the browser's alone: what a server or a guard gets wrong fails at once.
     retry: { count: 1, condition: /Timeout \d+ms exceeded|cannot be reached by Tab/ },
+    // For the same reason what is waited for is waited for: a second, as vitest has it, is a judgement of the machine.
+    expect: { poll: { timeout: 30_000 } },
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ["tools/test-process-guard.ts"],

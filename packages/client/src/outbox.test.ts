@@ -9,6 +9,7 @@ import { createOutbox, type Sent } from "./outbox.ts";
 import type { RoomWire } from "./room-wire.ts";
 
 type Frame = Uint8Array<ArrayBuffer>;
+const patience = { timeout: 30_000 };
 let room: EncryptedRoom;
 let bob: Identity;
 beforeAll(async () => {
@@ -112,7 +113,7 @@ describe("a send in a room that keeps nothing", () => {
   it("is done with its echo where the room is heard, not before, and asks the server for nothing more", async () => {
     const bobs = await outboxOf();
     const sends = ["one", "two"].map(bobs.send);
-    await vi.waitUntil(() => bobs.published.length === 2);
+    await vi.waitUntil(() => bobs.published.length === 2, patience);
     await turn();
     expect(bobs.confirmed).toEqual([]);
     expect(bobs.echo(bobs.published[0])?.counter).toBe(0);
@@ -126,7 +127,7 @@ describe("a send in a room that keeps nothing", () => {
   it("is not confirmed by another frame of the same length", async () => {
     const bobs = await outboxOf();
     void bobs.send("one");
-    await vi.waitUntil(() => bobs.published.length === 1);
+    await vi.waitUntil(() => bobs.published.length === 1, patience);
     const junk = new Uint8Array(bobs.published[0] ?? []);
     junk[junk.length - 1] = (junk[junk.length - 1] ?? 0) ^ 1;
     expect(bobs.echo(junk)).toBeUndefined();
@@ -185,13 +186,13 @@ describe("a send in a persisted room", () => {
     const call = (async () => ({ frames: stored, firstSeq: 1, lastSeq: 9 })) as unknown as Api["call"];
     const bobs = await outboxOf({ of: kept, call });
     const sends = ["lost", "heard", "stored"].map(bobs.send);
-    await vi.waitUntil(() => bobs.published.length === 3);
+    await vi.waitUntil(() => bobs.published.length === 3, patience);
     const [lost, heard, inHistory] = bobs.published;
     if (inHistory === undefined) throw new Error("three were sent");
     stored.push({ seq: 2, frame: toBase64url(inHistory), at: "2026-01-01T00:00:00Z", previous: 1 });
     const beganMs = performance.now();
     bobs.echo(heard, 1);
-    await vi.waitUntil(() => bobs.published.length === 4);
+    await vi.waitUntil(() => bobs.published.length === 4, patience);
     expect(performance.now() - beganMs).toBeLessThan(1_000);
     expect(bobs.published[3]).toEqual(lost);
     bobs.echo(lost, 3);
