@@ -8,6 +8,7 @@ import { startHostileNatsProxy, startNats, type HostileNatsProxy, type TestNats 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { stateStreamConfig } from "./jetstream-names.ts";
+import { openJetStreamClaims } from "./open-jetstream-claims.ts";
 import { openJetStreamStore } from "./open-jetstream-store.ts";
 import type { Store } from "./types.ts";
 
@@ -361,4 +362,58 @@ test("a migration that another node holds is taken over once that node stands st
   expect(await second.schemaVersion()).toBe(1);
   await second.close();
   await connection.close();
+});
+
+/** Far more than a test takes: whoever waits for this is not heard of again. */
+const forEverMs = 600_000;
+const electLeader = (connection: NatsConnection, stream: string) =>
+  connection.publish(`$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`, "{}");
+
+/** Resolves when an acknowledgement was swallowed. */
+function loseAck(): Promise<void> {
+  return new Promise((resolve) => {
+    let isLost = false;
+    proxy.setOnMessage((_subject, _headers, payload) => {
+      if (isLost || !isPubAck(payload)) return "pass";
+      isLost = true;
+      resolve();
+      return "drop";
+    });
+  });
+}
+
+test("a write whose leader died with the acknowledgement is read back as soon as the stream has another", async () => {
+  await withStore(
+    proxy.url,
+    async (store, connection, stream) => {
+      const lost = loseAck();
+      const written = numbers(store).put(["a"], 1);
+      await lost;
+      electLeader(connection, stream);
+      const revision = await written;
+      expect(await numbers(store).get(["a"])).toMatchObject({ value: 1, revision });
+    },
+    { timeoutMs: forEverMs },
+  );
+});
+
+test("a claim whose leader died with the acknowledgement is refused as soon as the stream has another, and was taken", async () => {
+  const connection = await connect({ servers: proxy.url });
+  const stream = `FAULT-${(streams += 1)}`;
+  const claims = openJetStreamClaims({ connection, stream, replicas: 1, timeoutMs: forEverMs });
+  try {
+    const untilMs = Date.now() + 60_000;
+    expect(await claims.claim("first", untilMs)).toBe(true);
+    const lost = loseAck();
+    const claimed = claims.claim("second", untilMs);
+    const refused = expect(claimed).rejects.toMatchObject({ code: "store.unavailable" });
+    await lost;
+    electLeader(connection, stream);
+    await refused;
+    expect(await claims.claim("second", untilMs)).toBe(false);
+  } finally {
+    proxy.setOnMessage(() => "pass");
+    await claims.close();
+    await connection.close();
+  }
 });

@@ -125,8 +125,11 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   const cache = new Map<number, Uint8Array>();
   let cacheBytes = 0;
 
-  const link = createJetStreamLink(connection, options.timeoutMs, () => {
-    if (!closed && built) void restart();
+  const link = createJetStreamLink({
+    ...{ connection, stream, timeoutMs: options.timeoutMs },
+    reconnected() {
+      if (!closed && built) void restart();
+    },
   });
   const leader = createStreamLeader({
     again: link.again,

@@ -1,5 +1,5 @@
 /**
- * Questions to the server that end when the connection is lost, instead of waiting for an answer that cannot come any more.
+ * Questions to the server that end when the connection is lost or the stream has another leader, instead of waiting for an answer that cannot come any more.
  *
  * Invariant: `again` is for questions that change nothing: it asks anew after a reconnect and after silence, within one time limit; `once` fails at
  * once and leaves it to the caller to find out what happened. The client library itself keeps such a request until its timeout, and
@@ -11,10 +11,12 @@ import { isNobodyThere, NobodyThere } from "./jetstream-failure.ts";
 
 /** Between two questions that nobody took. */
 const nobodyWaitMs = 25;
+/** What was asked of a new leader before its word reached us is answered by then. */
+const newLeaderMs = 100;
 
 class Interrupted extends Error {
-  constructor() {
-    super("the connection was lost");
+  constructor(why: string) {
+    super(why);
     this.name = "Interrupted";
   }
 }
@@ -27,8 +29,16 @@ export interface JetStreamLink {
   close(): void;
 }
 
-/** @param reconnected called after each reconnect */
-export function createJetStreamLink(connection: NatsConnection, timeoutMs: number, reconnected: () => void): JetStreamLink {
+export interface JetStreamLinkOptions {
+  readonly connection: NatsConnection;
+  /** What it is asked about: what a leader that died was asked is lost, and the servers tell of the next one. */
+  readonly stream: string;
+  readonly timeoutMs: number;
+  /** Called after each reconnect. */
+  readonly reconnected?: () => void;
+}
+
+export function createJetStreamLink({ connection, stream, timeoutMs, reconnected }: JetStreamLinkOptions): JetStreamLink {
   const asking = new Set<(error: Error) => void>();
   const waiting = new Set<() => void>();
   let connected = true;
@@ -43,17 +53,29 @@ export function createJetStreamLink(connection: NatsConnection, timeoutMs: numbe
       if (closed) return;
       if (status.type === "disconnect") {
         connected = false;
-        for (const fail of [...asking]) fail(new Interrupted());
+        for (const fail of [...asking]) fail(new Interrupted("the connection was lost"));
       }
       if (status.type === "reconnect") {
         connected = true;
         wake();
-        reconnected();
+        reconnected?.();
       }
     }
   };
   void follow();
   void connection.closed().then(wake);
+
+  const loseBefore = () => {
+    const lost = [...asking];
+    setTimeout(() => {
+      for (const fail of lost) if (asking.has(fail)) fail(new Interrupted("the stream has another leader"));
+    }, newLeaderMs).unref();
+  };
+  const elections = connection.subscribe(`$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${stream}`, {
+    callback: (error) => {
+      if (error === null) loseBefore();
+    },
+  });
 
   /** What is sent into a broken connection may be lost without an error. */
   const untilConnected = async () => {
@@ -130,6 +152,7 @@ export function createJetStreamLink(connection: NatsConnection, timeoutMs: numbe
     close() {
       closed = true;
       subscription.unsubscribe();
+      elections.unsubscribe();
     },
   };
 }

@@ -10,6 +10,7 @@ import { jetstreamManager, type JetStreamManager, type StreamConfig } from "@nat
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { checkClaim } from "./claim-check.ts";
 import { checkServerVersion, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
+import { createJetStreamLink, type JetStreamLink } from "./jetstream-link.ts";
 import { checkStreamName, headerNames } from "./jetstream-names.ts";
 import { openStreamAs } from "./jetstream-stream.ts";
 import type { ClaimStore } from "./types.ts";
@@ -42,6 +43,11 @@ export function claimStreamConfig(stream: string, replicas: number): Partial<Str
   };
 }
 
+interface Opened {
+  readonly manager: JetStreamManager;
+  readonly asking: JetStreamLink;
+}
+
 /** The stream is made or checked at the first claim; its failure is that claim's, and the next one tries again. */
 export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore {
   const { connection } = options;
@@ -49,17 +55,19 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
   const timeoutMs = options.timeoutMs ?? 2_000;
   const clock = options.clock ?? Date;
   let closed = false;
-  let opening: Promise<JetStreamManager> | undefined;
+  let opening: Promise<Opened> | undefined;
+  let link: JetStreamLink | undefined;
 
-  const open = async (): Promise<JetStreamManager> => {
+  const open = async (): Promise<Opened> => {
     checkServerVersion(connection.info?.version);
+    link ??= createJetStreamLink({ connection, stream, timeoutMs });
     const wanted = claimStreamConfig(stream, options.replicas);
     const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
     await openStreamAs(manager, wanted);
-    return manager;
+    return { manager, asking: link };
   };
 
-  const claim = async (manager: JetStreamManager, key: string, expiresAtMs: number): Promise<boolean> => {
+  const claim = async ({ manager, asking }: Opened, key: string, expiresAtMs: number): Promise<boolean> => {
     const subject = `claim.${stream}.${createHash("sha256").update(key).digest("hex")}`;
     let expect = 0;
     for (let tries = 0; tries < 5; tries += 1) {
@@ -67,12 +75,12 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
       const header = headers();
       header.set(headerNames.expect, String(expect));
       header.set(headerNames.ttl, `${Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000))}s`);
-      const reply = await connection.request(subject, String(expiresAtMs), { headers: header, timeout: timeoutMs });
+      const reply = await asking.request(subject, String(expiresAtMs), header);
       const answer = reply.json<PublishAnswer>();
       if (answer.error === undefined) return true;
       if (!wrongLastSequence.includes(answer.error.err_code ?? 0))
         throw new AppError("store.unavailable", { detail: answer.error.description ?? "no acknowledgement" });
-      const held = await manager.streams.getMessage(stream, { last_by_subj: subject });
+      const held = await asking.once(() => manager.streams.getMessage(stream, { last_by_subj: subject }));
       if (held !== null && Number(new TextDecoder().decode(held.data)) > nowMs) return false;
       expect = held?.seq ?? 0;
     }
@@ -100,6 +108,7 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
     },
     async close() {
       closed = true;
+      link?.close();
     },
   };
 }

@@ -79,7 +79,7 @@ export async function openJetStreamObjects(options: JetStreamObjectsOptions): Pr
   const timeoutMs = options.timeoutMs ?? 5_000;
   checkServerVersion(connection.info?.version);
   const manager = await openStream(options, timeoutMs);
-  const link = createJetStreamLink(connection, timeoutMs, () => undefined);
+  const link = createJetStreamLink({ connection, stream, timeoutMs });
   const records = createObjectRecords({ connection, manager, link, stream, timeoutMs });
   const uploadMaxMs = options.uploadMaxMs ?? 60 * 60 * 1000;
   try {
