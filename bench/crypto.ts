@@ -1,5 +1,5 @@
 /**
- * What the protocol costs over the bare primitives it cannot do without.
+ * What the protocol costs over the bare primitives it cannot do without. The bare ones are node:crypto's; the protocol's Ed25519 may be libsodium's.
  *
  * Baseline and subject run in alternating slices of one process, so that a busy machine slows both; the medians of the slices are compared. Prints a
  * table with the limit beside each figure and one line of JSON; exits 1 when a limit is missed.

@@ -1,6 +1,7 @@
 /**
  * What a room costs over what it cannot do without: the bare primitives, bare NATS, bare JetStream.
  *
+ * The bare primitives are node:crypto's, which every Node has; the rooms may use a faster Ed25519, and then do more than all of the baseline.
  * One sender process (this one) and one receiver process, 1 KiB messages, a real instance. The baseline does what a room cannot do without: it carries as
  * many bytes as the sealed frames have, on subjects as long as a room's, and where a room is one subject that both peers hear, so is the baseline's. Baseline
  * and subject run in short alternating slices of the same two processes, so that a busy machine slows both: of rates the median of the
@@ -425,7 +426,7 @@ async function measureRates(child: ChildProcess, raw: NatsConnection, echoes: Ea
     detail: `${perSecond(median(subject))} of ${perSecond(median(baseline))}`,
   });
   return [
-    ratio("encrypted message, nothing kept, of bare seal+sign | verify+open", found.live, found.bare, 50),
+    ratio("encrypted message, nothing kept, of node:crypto's seal+sign | verify+open", found.live, found.bare, 50),
     ratio("encrypted message, persisted, of raw JetStream at the same fsync", found.stored, found.stream, 70),
   ];
 }
@@ -462,7 +463,7 @@ async function measureTrips(raw: NatsConnection, echoes: Ear, rooms: Rooms): Pro
     detail: `${median(subject).toFixed(2)} ms of ${median(baseline).toFixed(2)} ms${note}`,
   });
   const least = median(primitives) + median(found.rawPing);
-  const note = `; with its bare cryptography alone ${least.toFixed(2)} ms, ${(least / median(found.rawPing)).toFixed(1)} x`;
+  const note = `; with bare node:crypto alone ${least.toFixed(2)} ms, ${(least / median(found.rawPing)).toFixed(1)} x`;
   return [
     times("round trip p50, sent to echoed, of raw nats.js on a stream", found.roomEcho, found.rawEcho),
     times("round trip p50, peer and back, of raw nats.js", found.roomPing, found.rawPing, note),

@@ -255,7 +255,7 @@ async function main(): Promise<void> {
     const ratio = median(join.wallRatios);
     const rows = [
       {
-        name: "signed POST (join a room one is in), of one core's bare verify + hash rate",
+        name: "signed POST (join a room one is in), of one core's bare verify + hash rate (node:crypto)",
         observed: ratio,
         unit: "%",
         limit: `≥ ${limits.ratioPercent}`,

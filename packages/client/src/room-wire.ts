@@ -4,9 +4,10 @@
  * Invariant: a permission violation right after a change of membership is the node's access list catching up, so it is retried for at most
  * `limits.aclCatchUpMs`; afterwards it is an answer. Reply subjects are neither set nor answered.
  */
-import { AppError, echoHeaders, limits, type RoomId } from "@althing/contract";
+import { AppError, limits, type RoomId } from "@althing/contract";
 import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { BusLink, Link } from "./bus-link.ts";
+import { echoPlace } from "./echo-place.ts";
 import { pause } from "./pause.ts";
 
 /** A frame as it came. `seq` and `previous` are absent in rooms that keep nothing. */
@@ -97,20 +98,10 @@ export function createRoomWire(deps: RoomWireDeps): RoomWire {
 }
 
 function toArrival(message: Msg): Arrival {
-  const seq = headerNumber(message, echoHeaders.sequence);
   return {
     // The library reuses nothing of its receive buffer for `data`, but it may be a view on a larger one.
     bytes: message.data as Uint8Array<ArrayBuffer>,
     subject: message.subject,
-    seq,
-    previous: seq === undefined ? undefined : headerNumber(message, echoHeaders.lastSequence),
+    ...echoPlace(message),
   };
-}
-
-/** Headers of a message are its writer's, and the server appends its own behind them: of each the last value counts. */
-function headerNumber(message: Msg, name: string): number | undefined {
-  const text = message.headers?.values(name).at(-1);
-  if (text === undefined || text === "") return undefined;
-  const value = Number(text);
-  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

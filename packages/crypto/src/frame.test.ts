@@ -7,7 +7,7 @@ import { fc } from "../test/property.ts";
 import { encrypted, messageId, otherRoom, person, room, subject, type Person } from "../test/people.ts";
 import { fromHex, toBase64url, utf8 } from "./bytes.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "./canonical.ts";
-import { nonceOf, openFrame, parseFrame, verifyFrameApart, type FrameContext } from "./frame.ts";
+import { nonceOf, openFrame, parseFrame, type FrameContext } from "./frame.ts";
 import { createFrameSealer } from "./frame-sealer.ts";
 import type { EpochKey } from "./room-keys.ts";
 
@@ -258,45 +258,5 @@ describe("a sealer", () => {
     expect(nonceOf(0)).toEqual(new Uint8Array(12));
     expect(nonceOf(2 ** 32 - 1)).toEqual(fromHex("0000000000000000ffffffff"));
     expect(nonceOf(2 ** 32 + 5)).toEqual(fromHex("000000000000000100000005"));
-  });
-});
-
-describe("a verdict made apart", () => {
-  const signPubOf = (who: Person) => who.identity.signPub;
-  it("opens the frame that it is of, and refuses one with a bad signature", async () => {
-    const parsed = parseFrame(seal());
-    expect(await openFrame(parsed, { ...context, verdict: verifyFrameApart(parsed, signPubOf(alice)) })).toMatchObject({
-      authenticated: true,
-    });
-    const bytes = new Uint8Array(seal());
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    const bad = parseFrame(bytes);
-    const refused = Promise.resolve(openFrame(bad, { ...context, verdict: verifyFrameApart(bad, signPubOf(alice)) }));
-    await expect(refused).rejects.toMatchObject({ code: "frame.forged" });
-  });
-
-  it("counts for no other frame and no other key", async () => {
-    const good = verifyFrameApart(parseFrame(seal()), signPubOf(alice));
-    const bytes = new Uint8Array(seal());
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    expect(() => openFrame(parseFrame(bytes), { ...context, verdict: good })).toThrow(expect.objectContaining({ code: "frame.forged" }));
-    const mallorys = createFrameSealer({ identity: mallory.identity, room, subject, policy: encrypted, epoch: epochKey });
-    const forged = parseFrame(
-      createFrameSealer({
-        identity: { ...alice.identity, sign: mallory.identity.sign },
-        room,
-        subject,
-        policy: encrypted,
-        epoch: epochKey,
-        stream: mallorys.stream,
-      }).seal({ type: "msg", id: messageId, payload: utf8("x") }) as Uint8Array,
-    );
-    const verdict = verifyFrameApart(forged, signPubOf(mallory));
-    expect(await verdict?.good).toBe(true);
-    expect(() => openFrame(forged, { ...context, verdict })).toThrow(expect.objectContaining({ code: "frame.forged" }));
-  });
-
-  it("is none for a frame without a signature", () => {
-    expect(verifyFrameApart(parseFrame(seal(utf8("x"), { policy: unsigned })), signPubOf(alice))).toBeUndefined();
   });
 });

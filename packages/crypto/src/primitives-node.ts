@@ -1,8 +1,8 @@
 /**
- * Primitives on node:crypto, synchronous but for `verifyApart`.
+ * Primitives on node:crypto, and Ed25519 on libsodium where it can be loaded; synchronous but for `verifyApart`.
  *
- * Invariant: the only file of the package that imports a Node built-in. WebCrypto exists in Node too, but costs a thread hop a call:
- * Ed25519 signing 3 times, AES-GCM of a kilobyte 10 times as long.
+ * Invariant: this file and the two of Ed25519 behind it are the only ones of the package that import a Node built-in. WebCrypto exists in Node too,
+ * but costs a thread hop a call: Ed25519 signing 3 times, AES-GCM of a kilobyte 10 times as long.
  */
 import {
   createCipheriv,
@@ -12,13 +12,12 @@ import {
   diffieHellman,
   hash,
   hkdfSync,
-  sign,
   timingSafeEqual,
-  verify,
   type KeyObject,
 } from "node:crypto";
 import type { AeadKey, Bytes, SignKey, VerifyKey } from "./primitives.ts";
-import { ed25519PrivatePrefix, ed25519PublicPrefix, x25519PrivatePrefix, x25519PublicPrefix } from "./key-encoding.ts";
+import { ed25519 } from "./ed25519-sodium.ts";
+import { x25519PrivatePrefix, x25519PublicPrefix } from "./key-encoding.ts";
 
 const tagBytes = 16;
 
@@ -61,27 +60,8 @@ export function x25519(privateKey: Uint8Array, publicKey: Uint8Array): Bytes {
   return secret;
 }
 
-export function importSignKey(seed: Uint8Array): SignKey {
-  const key = privateKeyOf(ed25519PrivatePrefix, seed);
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  return {
-    publicKey: new Uint8Array(spki.subarray(ed25519PublicPrefix.length)),
-    sign: (message) => plain(sign(null, message, key)),
-  };
-}
-
-export function importVerifyKey(raw: Uint8Array): VerifyKey {
-  const key = publicKeyOf(ed25519PublicPrefix, raw);
-  return {
-    verify: (message, signature) => signature.length === 64 && verify(null, message, key, signature),
-    verifyApart(message, signature) {
-      if (signature.length !== 64) return Promise.resolve(false);
-      return new Promise((resolve, reject) => {
-        verify(null, message, key, signature, (error, good) => (error === null ? resolve(good) : reject(error)));
-      });
-    },
-  };
-}
+export const importSignKey = (seed: Uint8Array): SignKey => ed25519().importSignKey(seed);
+export const importVerifyKey = (raw: Uint8Array): VerifyKey => ed25519().importVerifyKey(raw);
 
 export function importAeadKey(raw: Uint8Array): AeadKey {
   if (raw.length !== 32) throw new TypeError("an AES-256 key has 32 bytes");

@@ -75,7 +75,7 @@ export async function importVerifyKey(raw: Uint8Array): Promise<VerifyKey> {
   const key = await subtle.importKey("raw", owned(raw), "Ed25519", false, ["verify"]);
   const verify = async (message: Uint8Array, signature: Uint8Array) =>
     signature.length === 64 && (await subtle.verify("Ed25519", key, owned(signature), owned(message)));
-  return { verify, verifyApart: verify };
+  return { verify, verifyApart: verify, isQuick: false };
 }
 
 export async function importAeadKey(raw: Uint8Array): Promise<AeadKey> {

@@ -49,6 +49,12 @@ export async function verifyExactApart(signPub: SignPub | Uint8Array, message: U
   return key !== undefined && key.verifyApart(message, signature);
 }
 
+/** Is a signature of this key verified with the least work in place, at once? */
+export function isQuickKey(signPub: SignPub): boolean {
+  const key = verifyKeyOf(signPub);
+  return !(key instanceof Promise) && key?.isQuick === true;
+}
+
 /** Strict Ed25519 over `althing/<kind>/v1`, a zero byte and `bytes`; false for anything wrong, keys too. */
 export function verify(kind: SignKind, signPub: SignPub | Uint8Array, bytes: Uint8Array, signature: Uint8Array): MaybePromise<boolean> {
   return verifyExact(signPub, signedBytes(kind, bytes), signature);
