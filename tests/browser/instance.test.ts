@@ -2,11 +2,13 @@
  * The screens for whoever runs the instance: users, communities, trust, policy, registry, usage, audit, each with its main path and its main refusal.
  */
 import { join } from "node:path";
+import { createPackagesClient } from "@althing/client";
 import { newPublisherKey } from "@althing/extension/trust";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectAccessible } from "./accessible.ts";
 import type { WatchedPage } from "./chromium.ts";
 import { atHeading, pressButton, tabTo } from "./page-walk.ts";
+import { greeter, newPublisher } from "./plugin-packages.ts";
 import { phone, startWebWorld, type WebPerson, type WebWorld } from "./web-world.ts";
 
 let world: WebWorld;
@@ -146,6 +148,44 @@ describe("communities, registry and audit", () => {
     await admin.page.getByText("Nothing is published yet").waitFor();
     await expectAccessible(admin.page);
   });
+
+  test(
+    "a version is deprecated with a reason that communities see before they install it, and offered again",
+    { timeout: 90_000 },
+    async () => {
+      const publisher = newPublisher();
+      await world.admin.client.call("trust.add", { body: { pem: publisher.key.publicKeyPem } });
+      const { bundle, signature } = await publisher.pack(greeter);
+      const packages = createPackagesClient({ identity: world.admin.identity, urls: [world.instance.url] });
+      await packages.publish({ bundle: new Uint8Array(bundle), signature });
+      await packages.close();
+      const watched = await world.open(world.admin, "/instance/registry");
+      const { page } = watched;
+      const catalogue = await world.open(world.admin, "/c/garden/plugins");
+      await catalogue.page.getByRole("heading", { name: "Greeter" }).waitFor();
+      expect(await catalogue.page.getByText("Should not be used any more").count()).toBe(0);
+      await page.getByRole("button", { name: "Show versions of Greeter" }).click();
+      await page.getByRole("button", { name: "Deprecate 1.0.0" }).click();
+      const dialog = page.getByRole("dialog");
+      // Nobody is told so without a reason.
+      expect(await dialog.getByRole("button", { name: "Deprecate", exact: true }).isDisabled()).toBe(true);
+      await dialog.getByLabel("Reason").fill("It greets the wrong people");
+      await expectAccessible(page);
+      await dialog.getByRole("button", { name: "Deprecate", exact: true }).click();
+      await page.getByRole("row").filter({ hasText: "1.0.0" }).getByText("It greets the wrong people").waitFor();
+      await catalogue.page.reload();
+      await catalogue.page.getByText("Should not be used any more").waitFor();
+      await catalogue.page.getByText("It greets the wrong people").waitFor();
+      await page.getByRole("button", { name: "Offer again 1.0.0" }).click();
+      await dialog.getByLabel("Reason").fill("It was right");
+      await dialog.getByRole("button", { name: "Offer again", exact: true }).click();
+      await page.getByRole("button", { name: "Deprecate 1.0.0" }).waitFor();
+      await catalogue.page.reload();
+      await catalogue.page.getByRole("heading", { name: "Greeter" }).waitFor();
+      expect(await catalogue.page.getByText("It greets the wrong people").count()).toBe(0);
+      await Promise.all([watched.close(), catalogue.close()]);
+    },
+  );
 
   test("what was done stands in the audit log with actor and outcome, refusals too, and the chain is checked in the browser", async () => {
     await goTo("Audit");

@@ -153,6 +153,7 @@ export function createClient(options: ClientOptions): AlthingClient {
       events.emit("notice", notice);
     },
     async onLink(link, previous) {
+      table.activities.linked(link);
       await Promise.allSettled([...table.open.values()].map((room) => room.linked(link, previous)));
     },
     onRefusedPublish(subject) {
@@ -226,6 +227,7 @@ export function createClient(options: ClientOptions): AlthingClient {
       if (closed) return;
       closed = true;
       ended.abort();
+      table.activities.close();
       for (const id of [...table.open.keys()]) await table.forget(id, new AppError("client.closed"));
       await bus.close();
       await options.state.close();

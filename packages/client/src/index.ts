@@ -18,9 +18,11 @@ export {
   type PackagesClient,
   type PackagesClientOptions,
 } from "./packages.ts";
+export type { ActivityListener, ActivityWatch, RoomActivity } from "./room-activity.ts";
 export type { Member } from "./room-directory.ts";
 export type { BlobLink, ControlEvent, EpochEvent, MessageEvent, RoomEvent } from "./room-events.ts";
 export type { HistoryOptions, JoinRequest, RoomHandle, SendOptions } from "./room-handle.ts";
+export type { UnreadCount, UnreadOptions } from "./room-unread.ts";
 export type { NewRoom, Rooms } from "./rooms.ts";
 export {
   castBallot,

@@ -18,8 +18,10 @@ import {
   type RoomName,
   type RoomPolicy,
 } from "@althing/contract";
+import { createRoomActivities, type ActivityListener, type ActivityWatch, type RoomActivities } from "./room-activity.ts";
 import type { RoomCoreDeps } from "./room-core.ts";
 import type { OpenRoom, OpenRoomDeps, RoomHandle } from "./room-handle.ts";
+import type { UnreadCount, UnreadOptions } from "./room-unread.ts";
 import type { ClientWarning } from "./warnings.ts";
 
 export interface NewRoom {
@@ -39,6 +41,13 @@ export interface Rooms {
   open(nameOrId: string): Promise<RoomHandle>;
   /** Accepts an invitation, or asks to be let in. */
   join(nameOrId: string): Promise<{ readonly status: "joined" | "requested"; readonly room?: RoomHandle }>;
+  /** Hears when something comes in rooms that need not be open; nothing of it is read or kept. */
+  watchActivity(listener: ActivityListener): ActivityWatch;
+  /**
+   * Messages of others that the server has behind a place in a room's history; nothing of them is opened or verified.
+   * @throws {room.not_found} {room.not_persisted}
+   */
+  countUnread(room: RoomId, options: UnreadOptions): Promise<UnreadCount>;
 }
 
 export interface RoomsDeps extends Omit<RoomCoreDeps, "warn"> {
@@ -51,6 +60,7 @@ export interface RoomsDeps extends Omit<RoomCoreDeps, "warn"> {
 export interface RoomTable {
   readonly rooms: Rooms;
   readonly open: ReadonlyMap<RoomId, OpenRoom>;
+  readonly activities: RoomActivities;
   forget(id: RoomId, error: AppError): Promise<void>;
 }
 
@@ -61,6 +71,7 @@ export function createRooms(deps: RoomsDeps): RoomTable {
   const table = new Map<RoomId, OpenRoom>();
   const opening = new Map<RoomId, Promise<OpenRoom>>();
   const names = new Map<string, RoomId>();
+  const activities = createRoomActivities(deps.bus);
 
   async function forget(id: RoomId, error: AppError): Promise<void> {
     const room = table.get(id);
@@ -147,8 +158,13 @@ export function createRooms(deps: RoomsDeps): RoomTable {
       opened.core.take(room);
       return { status, room: opened.handle };
     },
+    watchActivity: activities.watch,
+    async countUnread(room, options) {
+      const parts = await loadParts();
+      return parts.countUnread(deps.api, deps.identity.endpoint, room, options);
+    },
   };
-  return { rooms, open: table, forget };
+  return { rooms, open: table, activities, forget };
 }
 
 /** More than anybody can be in or invited to; whoever serves more wants to fill the memory. */

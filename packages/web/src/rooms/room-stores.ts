@@ -2,7 +2,8 @@
  * The rooms this page has open, and how much of all rooms is unread.
  *
  * Invariant: one store a room and one set of stores a client. A room that nobody looks at stays open for counting, the last few of them; of other rooms
- * the server is asked how far they are. Messages left over by a page before are sent, wherever the reader is.
+ * the server is asked how far they are, when something comes there and from time to time. Messages left over by a page before are sent, wherever the
+ * reader is.
  */
 import { hasCode, type Room, type RoomId } from "@althing/contract";
 import type { AlthingClient } from "@althing/client";
@@ -10,6 +11,7 @@ import { browserLocks, createKept, type Kept } from "./kept.ts";
 import { createRoomStore, type RoomStore } from "./room-store.ts";
 import { createRoomWarnings, type RoomWarnings } from "./room-warnings.ts";
 import { createTitleBadge } from "./title-badge.ts";
+import { createUnreadCounts } from "./unread-counts.ts";
 
 export interface RoomStores {
   readonly kept: Kept;
@@ -35,8 +37,6 @@ export interface RoomStoresDeps {
 const idleMax = 8;
 const pollMs = 30_000;
 const settleMs = 1_500;
-/** More than so many unread are not counted one by one. */
-export const countedMax = 100;
 
 const perClient = new WeakMap<AlthingClient, RoomStores>();
 
@@ -52,10 +52,11 @@ export function roomStoresOf(deps: RoomStoresDeps): RoomStores {
 function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStores {
   const kept = createKept(localStorage, browserLocks, client.identity.endpoint);
   const stores = new Map<RoomId, RoomStore>();
-  const counted = new Map<RoomId, { readonly lastSeq: number; readonly count: number }>();
   const listeners = new Set<() => void>();
   const badge = createTitleBadge();
   let unread: ReadonlyMap<RoomId, number> = new Map();
+  let asking: Promise<void> | undefined;
+  let isAskedAgain = false;
   let isLinked = false;
   const isConnected = () => isLinked && navigator.onLine;
   const warnings = createRoomWarnings(kept, (room) => stores.get(room)?.changed());
@@ -63,9 +64,15 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
     for (const store of stores.values()) store.changed();
   };
 
+  const counts = createUnreadCounts({
+    ...{ client, kept, judge, onChange: recount, onListening: ask },
+    isOpen: (room) => stores.has(room),
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    nowMs: () => performance.now(),
+  });
+
   function recount(): void {
-    const next = new Map<RoomId, number>();
-    for (const [room, { count }] of counted) if (count > 0 && !stores.has(room)) next.set(room, count);
+    const next = new Map([...counts.counts].filter(([room]) => !stores.has(room)));
     for (const [room, store] of stores) if (store.unread > 0) next.set(room, store.unread);
     if (next.size === unread.size && [...next].every(([room, count]) => unread.get(room) === count)) return;
     unread = next;
@@ -82,8 +89,9 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
         warnings: () => warnings.of(room),
         onCount: recount,
       });
-      counted.delete(room);
       closeIdle();
+      // Rooms are opened while a page is drawn, and what is unread is part of pages.
+      queueMicrotask(counts.openChanged);
     }
     // The last used is the last to be closed.
     stores.delete(room);
@@ -99,25 +107,21 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
     }
   }
 
-  async function count({ id, lastSeq, policy, joined }: Room): Promise<void> {
-    if (stores.has(id) || !policy.persist || !joined) return;
-    const readSeq = kept.readSeq(id);
-    if (readSeq === undefined) kept.setReadSeq(id, lastSeq);
-    if (readSeq === undefined || lastSeq <= readSeq) counted.delete(id);
-    else if (counted.get(id)?.lastSeq !== lastSeq) {
-      const { frames } = await client.call("rooms.history", { params: { room: id }, query: { after: readSeq, limit: countedMax } });
-      counted.set(id, { lastSeq, count: frames.length });
-    }
+  /** Asks for the list; while an answer is under way, once more after it. */
+  function ask(): void {
+    isAskedAgain = asking !== undefined;
+    asking ??= client.rooms
+      .list()
+      .then(counts.note)
+      .catch((error: unknown) => {
+        if (hasCode(error, "client.closed")) clearInterval(poll);
+        else judge(error);
+      })
+      .finally(() => {
+        asking = undefined;
+        if (isAskedAgain) ask();
+      });
   }
-
-  async function note(rooms: readonly Room[]): Promise<void> {
-    const ids = new Set(rooms.map(({ id }) => id));
-    for (const id of counted.keys()) if (!ids.has(id)) counted.delete(id);
-    for (const room of rooms) await count(room);
-    recount();
-  }
-
-  const noteSafely = (rooms: readonly Room[]) => void note(rooms).catch(judge);
 
   client.on("connection", ({ plane, state }) => {
     if (plane !== "nats") return;
@@ -132,12 +136,10 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
   });
   addEventListener("online", changedAll);
   addEventListener("offline", changedAll);
+  addEventListener("storage", counts.readElsewhere);
   const poll = setInterval(() => {
     void takeOver();
-    client.rooms.list().then(noteSafely, (error: unknown) => {
-      if (hasCode(error, "client.closed")) clearInterval(poll);
-      else judge(error);
-    });
+    ask();
   }, pollMs);
   const takeOver = async () => {
     const messages = await kept.takeOver();
@@ -145,7 +147,10 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
   };
   void takeOver();
   // A page that was closed a moment ago may not have let go of its messages yet.
-  setTimeout(() => void takeOver(), settleMs);
+  setTimeout(() => {
+    void takeOver();
+    if (!counts.isNoted) ask();
+  }, settleMs);
 
   return {
     kept,
@@ -158,11 +163,11 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    note: noteSafely,
+    note: (rooms) => void counts.note(rooms),
     forget(room) {
       stores.get(room)?.close();
       stores.delete(room);
-      counted.delete(room);
+      counts.forget(room);
       recount();
     },
   };

@@ -14,8 +14,8 @@ import { AskToJoin } from "./ask-to-join.tsx";
 import { FoundRoom } from "./found-room.tsx";
 import { PolicyBadges } from "./policy-facts.tsx";
 import { RoomPlace, instanceHome, type RoomsHome } from "./room-home.tsx";
-import { countedMax } from "./room-stores.ts";
 import { useRoomTexts } from "./texts.ts";
+import { countedMax } from "./unread-counts.ts";
 import { useUnread } from "./use-room.ts";
 
 /** A room as a list shows it. */
