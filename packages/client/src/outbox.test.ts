@@ -219,21 +219,25 @@ describe("a send in a persisted room", () => {
         await vi.advanceTimersByTimeAsync(ms);
         await turn();
       };
-      return { bobs, sends, lost, pass };
+      /** It alone was sent, several times; when it comes the others follow, once and in order. */
+      const expectTheOldestFirst = async () => {
+        expect(bobs.published.length).toBeGreaterThanOrEqual(3);
+        expect(bobs.published.every((frame) => Buffer.compare(frame, lost[0] ?? frame) === 0)).toBe(true);
+        bobs.forget();
+        bobs.echo(lost[0], 2);
+        await pass(0);
+        expect(bobs.published).toEqual(lost.slice(1));
+        lost.slice(1).forEach((frame, at) => bobs.echo(frame, 3 + at));
+        expect(await Promise.all(sends)).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+      };
+      return { bobs, lost, pass, expectTheOldestFirst };
     }
 
     it("asks by the oldest frame alone while history gives no answer, and sends the others when it comes", async () => {
-      const { bobs, sends, lost, pass } = await lostWith(never);
+      const { bobs, pass, expectTheOldestFirst } = await lostWith(never);
       await pass(lookMs);
       await pass(1_000);
-      expect(bobs.published.length).toBeGreaterThanOrEqual(3);
-      expect(bobs.published.every((frame) => Buffer.compare(frame, lost[0] ?? frame) === 0)).toBe(true);
-      bobs.forget();
-      bobs.echo(lost[0], 2);
-      await pass(0);
-      expect(bobs.published).toEqual(lost.slice(1));
-      lost.slice(1).forEach((frame, at) => bobs.echo(frame, 3 + at));
-      expect(await Promise.all(sends)).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+      await expectTheOldestFirst();
       bobs.forget();
       await pass(limits.echoTimeoutMs * 2);
       expect(bobs.published).toEqual([]);
@@ -241,20 +245,13 @@ describe("a send in a persisted room", () => {
 
     it("is asked by the oldest frame alone where history knows nothing and all were sent again in vain", async () => {
       const empty = (async () => ({ frames: [], firstSeq: 1, lastSeq: 1 })) as unknown as Api["call"];
-      const { bobs, sends, lost, pass } = await lostWith(empty);
+      const { bobs, lost, pass, expectTheOldestFirst } = await lostWith(empty);
       await pass(lookMs);
       expect(bobs.published).toEqual(lost);
       bobs.forget();
       await pass(lookMs);
       await pass(500);
-      expect(bobs.published.length).toBeGreaterThanOrEqual(3);
-      expect(bobs.published.every((frame) => Buffer.compare(frame, lost[0] ?? frame) === 0)).toBe(true);
-      bobs.forget();
-      bobs.echo(lost[0], 2);
-      await pass(0);
-      expect(bobs.published).toEqual(lost.slice(1));
-      lost.slice(1).forEach((frame, at) => bobs.echo(frame, 3 + at));
-      expect(await Promise.all(sends)).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+      await expectTheOldestFirst();
     });
   });
 });
