@@ -7,9 +7,10 @@
  * parser, which takes the first, is not used. One stream, because one a room would be a RAFT group a room.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, isAppError, limits, streams, subjects } from "@althing/contract";
+import { AppError, hasCode, isAppError, limits, streams, subjects } from "@althing/contract";
+import { findStream } from "@althing/store";
 import { createInbox, nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { DiscardPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { headerRoomBytes } from "./nats-config.ts";
 
 export interface StoredFrame {
@@ -89,14 +90,12 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
   const config = streamConfig(options.replicas, options.messagesPerRoomMax);
   await unavailable("the rooms' stream", async () => {
     try {
-      const { config: found } = await manager.streams.info(streams.rooms);
+      const { config: found } = await findStream(nats, config, { timeoutMs: 5_000, mayCreate: options.mayCreate });
       // Its copies are raised in place and never lowered by a start.
       await manager.streams.update(streams.rooms, { ...config, num_replicas: Math.max(found.num_replicas, config.num_replicas) });
     } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.code !== 10_059) throw error;
-      if (!options.mayCreate)
-        throw new AppError("store.corrupt", { path: "JetStream", detail: "the rooms are there, the stream of their messages is missing" });
-      await manager.streams.add(config);
+      if (!hasCode(error, "store.corrupt")) throw error;
+      throw new AppError("store.corrupt", { path: "JetStream", detail: "the rooms are there, the stream of their messages is missing" });
     }
   });
   const ask = (request: object) => unavailable("history", () => directGet(nats, request));

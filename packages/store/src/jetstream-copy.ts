@@ -264,9 +264,9 @@ export async function loadJetStreamState(options: JetStreamLoadOptions): Promise
   const metas = from.map(readRecordsMeta);
   const last = metas.at(-1);
   try {
-    const manager = await managerOf(connection);
+    checkServerVersion(connection.info?.version);
     const firstSequence = Math.max(0, ...metas.map(({ revision }) => revision)) + 1;
-    await openStreamAs(manager, { ...stateStreamConfig(stream, replicas), first_seq: firstSequence });
+    await openStreamAs(connection, { ...stateStreamConfig(stream, replicas), first_seq: firstSequence }, { timeoutMs });
     const pipe = createPipe(connection);
     for (const fullKey of options.replaces === undefined ? [] : keysToRemove(options.replaces)) {
       const { subject, carried } = names.record(fullKey);
@@ -319,7 +319,8 @@ export interface ClaimsLoadOptions extends JetStreamPlace {
 /** What was taken in a file's claims stays taken. @returns how many living claims there are @throws {store.corrupt} {store.unavailable} */
 export async function loadJetStreamClaims({ connection, stream, replicas, from, nowMs }: ClaimsLoadOptions): Promise<number> {
   try {
-    await openStreamAs(await managerOf(connection), claimStreamConfig(stream, replicas));
+    checkServerVersion(connection.info?.version);
+    await openStreamAs(connection, claimStreamConfig(stream, replicas), { timeoutMs });
     const pipe = createPipe(connection);
     let claims = 0;
     for (const { hash, expiresAtMs } of readSqliteClaims(from, nowMs)) {

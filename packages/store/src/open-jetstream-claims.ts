@@ -63,7 +63,7 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
     link ??= createJetStreamLink({ connection, stream, timeoutMs });
     const wanted = claimStreamConfig(stream, options.replicas);
     const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
-    await openStreamAs(manager, wanted);
+    await openStreamAs(connection, wanted, { timeoutMs });
     return { manager, asking: link };
   };
 

@@ -49,6 +49,8 @@ interface Inspected extends CurrentObject {
 const triesMax = 8;
 const chunkMaxBytes = 128 * 1024;
 const chunksInFlight = 8;
+/** Servers of a cluster take 4 to 9 s to follow a leader that died. */
+const leaderMaxMs = 15_000;
 
 function objectStreamConfig(stream: string, replicas: number): Partial<StreamConfig> & { name: string } {
   return {
@@ -102,9 +104,10 @@ export async function openJetStreamObjects(options: JetStreamObjectsOptions): Pr
 async function openStream(options: JetStreamObjectsOptions, timeoutMs: number): Promise<JetStreamManager> {
   const { stream } = options;
   const wanted = objectStreamConfig(stream, options.replicas);
+  const findMs = options.connection.info?.cluster === undefined ? timeoutMs : Math.max(timeoutMs, leaderMaxMs);
   try {
     const manager = await jetstreamManager(options.connection, { timeout: timeoutMs, checkAPI: false });
-    await openStreamAs(manager, wanted, options.create ?? true);
+    await openStreamAs(options.connection, wanted, { timeoutMs: findMs, mayCreate: options.create ?? true });
     return manager;
   } catch (error) {
     throw natsFailure(stream, error);

@@ -99,7 +99,7 @@ async function openStream(options: JetStreamStoreOptions, timeoutMs: number): Pr
   const wanted = stateStreamConfig(stream, options.replicas);
   try {
     const manager = await jetstreamManager(options.connection, { timeout: timeoutMs, checkAPI: false });
-    const info = await openStreamAs(manager, wanted, options.create ?? true);
+    const info = await openStreamAs(options.connection, wanted, { timeoutMs, mayCreate: options.create ?? true });
     // One that has one copy may be given more while it is open; alone, a server names no cluster.
     const isReplicated = info.config.num_replicas > 1 || (info.cluster?.name ?? "") !== "";
     // A question that its leader took with it is asked again in time for the next one.
