@@ -2,18 +2,8 @@
 import { connect as connectSocket } from "node:net";
 import { headers as newHeaders, type NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  codeOf,
-  collect,
-  connectAs,
-  foundRoom,
-  founderOf,
-  inviteTo,
-  kickFrom,
-  startBus,
-  type Person,
-  type World,
-} from "../test/start-bus.ts";
+import { connectAs } from "../test/connect-as.ts";
+import { codeOf, collect, foundRoom, founderOf, inviteTo, kickFrom, startBus, type Person, type World } from "../test/start-bus.ts";
 
 let world: World;
 let ann: Person;

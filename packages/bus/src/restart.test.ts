@@ -4,7 +4,8 @@ import { fenceConfig } from "./nats-config.ts";
 import type { ObjectStore, Store } from "@althing/store";
 import { openMemoryStore } from "@althing/store";
 import { afterEach, describe, expect, it } from "vitest";
-import { codeOf, connectAs, foundRoom, founderOf, inviteTo, startBus, type World } from "../test/start-bus.ts";
+import { connectAs } from "../test/connect-as.ts";
+import { codeOf, foundRoom, founderOf, inviteTo, startBus, type World } from "../test/start-bus.ts";
 import { openCollections } from "./collections.ts";
 
 let world: World | undefined;

@@ -3,7 +3,8 @@ import type { Handle } from "@althing/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConsistency } from "../test/check-consistency.ts";
 import { storeKinds } from "../test/open-stores.ts";
-import { codeOf, connectAs, foundRoom, hold, inviteTo, kickFrom, memberOf, propose, startBus, type World } from "../test/start-bus.ts";
+import { connectAs } from "../test/connect-as.ts";
+import { codeOf, foundRoom, hold, inviteTo, kickFrom, memberOf, propose, startBus, type World } from "../test/start-bus.ts";
 
 describe.each(storeKinds)("on the %s store", (store) => {
   let world: World;

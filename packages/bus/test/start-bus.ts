@@ -24,14 +24,13 @@ import {
 import { openMemoryObjects, type ClaimStore, type ObjectStore, type Store } from "@althing/store";
 import { createFakeClock, findNatsServer, freePorts, tempDir, type FakeClock } from "@althing/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import { ulid } from "ulid";
+import { connectAdmitted } from "./connect-as.ts";
 import { maxPayloadOf, openStores, type StoreKind } from "./open-stores.ts";
 import {
   connectBus,
   createBus,
   fenceConfig,
-  nativeNkeyAuthenticator,
   natsConfig,
   newNkey,
   type Bus,
@@ -202,7 +201,7 @@ export async function startBus(options: StartBusOptions = {}): Promise<World> {
     async session(person) {
       const pair = newNkey();
       const session = await world.bus.sessions.open(person.caller, { nkey: pair.publicKey as never });
-      const nats = await connectAs(url, pair.seed, session.inbox);
+      const nats = await connectAdmitted(url, pair.seed, session.inbox);
       connections.push(nats);
       return { nats, nkey: pair.publicKey, seed: pair.seed, inbox: session.inbox };
     },
@@ -233,17 +232,6 @@ export function founderOf(world: World): Person {
   const founder = founders.get(world);
   if (!founder) throw new Error("the world has nobody yet");
   return founder;
-}
-
-/** A connection as a client would make it, without reconnecting. */
-export function connectAs(url: string, seed: string, inbox: string): Promise<NatsConnection> {
-  return connect({
-    servers: url,
-    authenticator: nativeNkeyAuthenticator(seed),
-    inboxPrefix: `_INBOX.${inbox}`,
-    reconnect: false,
-    ignoreClusterUpdates: true,
-  });
 }
 
 export const memberOf = (person: Person, role: RoomRole): EpochMember => ({

@@ -13,7 +13,8 @@ import { openJetStreamClaims, openJetStreamStore, openMemoryObjects, type Object
 import { createFakeClock, freePorts, startNats, tempDir, type FakeClock, type TestNats } from "@althing/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connectBus, createBus, fenceConfig, newNkey, type Bus, type BusConnection, type BusPeers } from "../src/index.ts";
-import { connectAs, identityOf, type Person, type SessionConnection } from "./start-bus.ts";
+import { connectAs } from "./connect-as.ts";
+import { identityOf, type Person, type SessionConnection } from "./start-bus.ts";
 
 export interface BusNode {
   readonly name: string;

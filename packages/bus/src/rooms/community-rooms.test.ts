@@ -3,10 +3,10 @@ import type { CommunityId, EndpointId } from "@althing/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConsistency } from "../../test/check-consistency.ts";
 import { openTestCommunities, type TestCommunities } from "../../test/communities.ts";
+import { connectAdmitted } from "../../test/connect-as.ts";
 import {
   codeOf,
   collect,
-  connectAs,
   foundRoom,
   hold,
   inviteTo,
@@ -395,7 +395,7 @@ describe.each(["memory", "sqlite", "jetstream"] as const)("a restart on the %s s
       await towns.remove(community, ben.identity.endpoint);
       expect(await codeOf(own.bus.rooms.get(ada.caller, { room: held.id }))).toBe("system.unavailable");
       expect(await codeOf(own.bus.rooms.get(ada.caller, { room: free.id }))).toBe("(no error)");
-      const anew = await Promise.all(sessions.map(({ seed, inbox }) => connectAs(own.url, seed, inbox)));
+      const anew = await Promise.all(sessions.map(({ seed, inbox }) => connectAdmitted(own.url, seed, inbox)));
       const [na, , nc] = anew;
       if (na === undefined || nc === undefined) throw new Error("three sessions");
       const closed = collect(na, room.subjects.subscribe);
