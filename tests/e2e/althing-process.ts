@@ -48,7 +48,6 @@ export interface Running {
   readonly pid: number;
   readonly url: string;
   readonly adminLink: string | undefined;
-  readonly startMs: number;
   stderr(): string;
   /** Waits until stderr has the text. */
   said(text: string | RegExp, timeoutMs?: number): Promise<void>;
@@ -157,7 +156,6 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 async function up(path: string, child: ChildProcess): Promise<Running> {
-  const beganMs = performance.now();
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) =>
     child.once("exit", (code, signal) => done({ code, signal })),
   );
@@ -177,7 +175,6 @@ async function up(path: string, child: ChildProcess): Promise<Running> {
     pid: child.pid ?? 0,
     url: ready.url,
     adminLink: ready.adminLink,
-    startMs: performance.now() - beganMs,
     stderr: () => err,
     said: async (text, timeoutMs = 10_000) =>
       void (await eventually(
