@@ -5,6 +5,7 @@
  * Invariant: both reconnect for ever; a server too old is refused by name and reason before anything is asked of it. The hub has its own
  * keys here and no identity. See docs/architecture/nats-access.md.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@althing/contract";
 import { AuthorizationError, TimeoutError, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
@@ -84,9 +85,10 @@ function common(options: BusConnectionOptions): ConnectionOptions {
 
 /** Of a first connection. */
 const triesMax = 3;
-const isSilent = (cause: unknown): boolean => cause instanceof TimeoutError;
+const againMs = 100;
+const mayPass = (cause: unknown): boolean => cause instanceof TimeoutError || cause instanceof AuthorizationError;
 
-/** A server that reads its access list in that moment, or is starved of time, may leave one new connection unanswered: another one is not. */
+/** A server that reads its access list in that moment, or is starved of time, may refuse one new connection or leave it unanswered: another one is not. */
 async function open(options: BusConnectionOptions, seed: NkeySeed, name: string): Promise<NatsConnection> {
   const connectIt = () =>
     connect({
@@ -104,7 +106,8 @@ async function open(options: BusConnectionOptions, seed: NkeySeed, name: string)
       try {
         return await connectIt();
       } catch (cause) {
-        if (!isSilent(cause) || tries === triesMax) throw cause;
+        if (!mayPass(cause) || tries === triesMax) throw cause;
+        await sleep(againMs);
       }
     }
   } catch (cause) {
