@@ -52,11 +52,15 @@ async function messagesOf({ account }: BusConnection): Promise<Pick<Content, "st
 /** Read as a hub would: through the keys, the store, the objects and a nats-server. */
 async function contentOf(data: string, keyFile?: string): Promise<Content> {
   const source = await openDataSource({ config: keyedConfig(data, keyFile), natsServer: await findNatsServer() });
-  mkdirSync(at("scratch"), { recursive: true });
-  const nats = await source.connect(at("scratch"));
-  const store = await openSqliteStore({ path: source.paths.stateDb, migrations: [], ...source.atRest.sqlite });
-  const objects = openFolderObjects({ path: source.paths.blobs, ...source.atRest.objects });
+  const opened: (() => unknown)[] = [() => source.close()];
   try {
+    mkdirSync(at("scratch"), { recursive: true });
+    const nats = await source.connect(at("scratch"));
+    opened.push(() => nats.close());
+    const store = await openSqliteStore({ path: source.paths.stateDb, migrations: [], ...source.atRest.sqlite });
+    opened.push(() => store.close());
+    const objects = openFolderObjects({ path: source.paths.blobs, ...source.atRest.objects });
+    opened.push(() => objects.close());
     const { users, endpoints, rooms, members, blobs } = openCollections(store);
     const lists = await Promise.all([users, endpoints, rooms, members, blobs].map((collection) => collection.list({ limit: 1_000 })));
     const hashes = (await blobs.list()).records.map(({ key }) => key[0] ?? "");
@@ -69,10 +73,8 @@ async function contentOf(data: string, keyFile?: string): Promise<Content> {
       ...(await messagesOf(nats.connection)),
     };
   } finally {
-    await objects.close();
-    await store.close();
-    await nats.close();
-    source.close();
+    // Also what was opened before something that cannot be: a messaging server that stays would go on writing into the folder.
+    for (const close of opened.toReversed()) await close();
   }
 }
 
