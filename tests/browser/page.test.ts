@@ -135,9 +135,14 @@ describe("the page at /", () => {
     expect(admin.faults).toEqual([]);
   });
 
-  test("the link works once: whoever comes second is told why", async () => {
+  test("the link works once: whoever comes second is told why, also who began before", async () => {
     const watched = await openWatchedPage(browser, phone);
     const { page } = watched;
+    // As it was when they began.
+    await page.route("**/healthz", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), claimable: true } });
+    });
     const words = await toWords(page, instance.adminLink ?? "", claimWay);
     await pressButton(page, "I have written them down");
     await answerWords(page, words);
@@ -162,6 +167,11 @@ describe("the page at /", () => {
       await atHeading(page, "Check what you wrote");
       await answerWords(
         page,
+        words.map(() => ""),
+      );
+      await page.getByText("Write this word here").first().waitFor();
+      await answerWords(
+        page,
         words.map(() => "wrong"),
       );
       await page.getByText("This is another word").first().waitFor();
@@ -183,10 +193,31 @@ describe("the page at /", () => {
       await pressButton(page, joinWay.submit);
       await atHeading(page, "Welcome, bob");
       await expectAccessible(page);
+      await page.goto(`${instance.url}/communities/new`);
+      await page.getByText("only its admins found communities").waitFor();
+      expect(await page.getByRole("textbox").count(), "no form that would only be refused").toBe(0);
+      await expectAccessible(page);
       expect(unexpected(watched.faults, /status of 409/)).toEqual([]);
       await watched.close();
     },
   );
+
+  test("a link that made somebody admin already says so, and leads to the phrase or to an invitation", async () => {
+    const watched = await openWatchedPage(browser);
+    const { page } = watched;
+    await page.goto(instance.adminLink ?? "");
+    await atHeading(page, "This instance has its first admin");
+    expect(new URL(page.url()).hash).toBe("");
+    await expectAccessible(page);
+    await pressButton(page, "I have a recovery phrase");
+    await atHeading(page, "Restore your identity");
+    await pressButton(page, "Back");
+    await atHeading(page, "This instance has its first admin");
+    await pressButton(page, "I have an invitation");
+    await atHeading(page, "A ground for communities");
+    expect(watched.faults).toEqual([]);
+    await watched.close();
+  });
 
   test(
     "a second device restores with the words: without a link, and with an invitation, which is not spent",

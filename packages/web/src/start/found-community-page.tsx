@@ -2,10 +2,25 @@
 import { useNavigate } from "@tanstack/react-router";
 import { messageOf, useAct, useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
-import { Badge, Button, Card, Facts, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
+import {
+  Badge,
+  Button,
+  Card,
+  EmptyState,
+  Facts,
+  LinkButton,
+  Page,
+  PageHeader,
+  Refusal,
+  Section,
+  Skeleton,
+  Time,
+  useToast,
+} from "../ui/index.ts";
 import type { FoundingRequest } from "@althing/contract";
 import { FoundingForm } from "./founding-form.tsx";
 import { useStartTexts } from "./texts.ts";
+import { useFounding } from "./use-founding.ts";
 
 /** One's own request: there is at most one a person. An admin reads everybody's and has none. */
 export function useOwnRequest() {
@@ -19,14 +34,31 @@ export function FoundCommunityPage() {
   const navigate = useNavigate();
   const show = useToast();
   const { read, request } = useOwnRequest();
+  const founding = useFounding();
   const isWaiting = request?.state === "open";
+  const isKnown = !read.isPending && (founding !== "unknown" || read.error !== null);
   return (
     <Page>
       <PageHeader title={t("founding.title")} lead={t("founding.lead")} />
-      {read.isPending && <Skeleton rows={3} />}
+      {!isKnown && <Skeleton rows={3} />}
       {read.error !== null && <Refusal error={read.error} onRetry={() => void read.refetch()} />}
       {request !== undefined && <RequestPart request={request} />}
-      {!read.isPending && !isWaiting && (
+      {founding === "cannot" && (
+        <EmptyState
+          title={t("founding.adminsOnly")}
+          actions={
+            <>
+              <LinkButton to="/communities/directory">{t("home.find")}</LinkButton>
+              <LinkButton to="/communities/invitation" tone="quiet">
+                {t("home.useInvitation")}
+              </LinkButton>
+            </>
+          }
+        >
+          {t("founding.adminsOnlyText")}
+        </EmptyState>
+      )}
+      {isKnown && !isWaiting && founding !== "cannot" && (
         <Card>
           <FoundingForm
             onFounded={({ name }) => void navigate({ to: "/c/$community", params: { community: name } })}

@@ -6,10 +6,10 @@
  */
 import { communityNameSchema, hasCode, isAppError, ulidSchema, type Community, type FoundingRequest } from "@althing/contract";
 import { useState, type FormEvent } from "react";
-import { faultsByField, useAct, useRead } from "../app/calls.ts";
-import { useSession } from "../app/session.tsx";
+import { faultsByField, useAct } from "../app/calls.ts";
 import { Actions, Button, Refusal, TextArea, TextField, useRefusalLine } from "../ui/index.ts";
 import { useStartTexts, type StartText } from "./texts.ts";
+import { useFounding } from "./use-founding.ts";
 
 const titleMaxChars = 80;
 
@@ -38,9 +38,8 @@ export function FoundingForm({ onFounded, onAsked }: FoundingFormProps) {
     changes: ["founding."],
     ...(onAsked === undefined ? {} : { onDone: onAsked }),
   });
-  const { user } = useSession();
-  const founding = useRead("health.get").data?.founding;
-  const isOnRequest = mustAsk || (founding === "approval" && user.role !== "admin") || hasCode(found.error, "community.approval_required");
+  const founding = useFounding();
+  const isOnRequest = mustAsk || founding === "asks" || hasCode(found.error, "community.approval_required");
   const act = isOnRequest ? ask : found;
   const faults = faultsByField(act.error);
   const line = useRefusalLine(act.error);

@@ -11,6 +11,7 @@ import { RequestPart, useOwnRequest } from "./found-community-page.tsx";
 import { InstanceInvitation } from "./instance-invitation.tsx";
 import { hasWords, readCommunities } from "./own-communities.ts";
 import { useStartTexts } from "./texts.ts";
+import { useFounding } from "./use-founding.ts";
 
 /** From here on a list is worth searching. */
 const searchableFrom = 6;
@@ -70,6 +71,8 @@ export function HomePage() {
 
 function FoundLink() {
   const t = useStartTexts();
+  const founding = useFounding();
+  if (founding === "unknown" || founding === "cannot") return null;
   return (
     <LinkButton to="/communities/new" tone="quiet">
       {t("home.found")}
@@ -138,11 +141,14 @@ function HeldToken() {
 function More() {
   const t = useStartTexts();
   const { user } = useSession();
+  const founding = useFounding();
   const ways = [
     { to: "/communities/directory", title: t("home.find"), text: t("home.directoryText") },
     { to: "/communities/invitation", title: t("home.useInvitation"), text: t("home.invitationText") },
-    { to: "/communities/new", title: t("home.found"), text: t("home.foundText") },
     { to: "/communities/welcome", title: t("home.tour"), text: t("home.tourText") },
+    ...(founding === "founds" || founding === "asks"
+      ? ([{ to: "/communities/new", title: t("home.found"), text: t("home.foundText") }] as const)
+      : []),
   ] as const;
   return (
     <div className="grid gap-6 lg:grid-cols-2">

@@ -62,14 +62,16 @@ export interface CheckStepProps {
 export function CheckStep({ above, phrase, onBack, onDone }: CheckStepProps) {
   const t = useStartTexts();
   const [asked] = useState(() => askedPositions(phrase.split(" ").length));
-  const [wrong, setWrong] = useState<readonly number[]>([]);
+  const [wrong, setWrong] = useState<ReadonlyMap<number, string>>(new Map());
   const form = useRef<HTMLFormElement>(null);
   const done = useTask(onDone);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = new FormData(event.currentTarget);
-    const faults = wrongPositions(phrase, new Map(asked.map((position) => [position, textOf(typed, `word-${position}`)])));
-    setWrong(faults);
+    const answers = new Map(asked.map((position) => [position, textOf(typed, `word-${position}`)]));
+    const faults = wrongPositions(phrase, answers);
+    const faultOf = (position: number) => (answers.get(position)?.trim() === "" ? t("newcomer.noWord") : t("newcomer.wrongWord"));
+    setWrong(new Map(faults.map((position) => [position, faultOf(position)])));
     if (faults.length > 0) {
       const field = form.current?.elements.namedItem(`word-${faults[0]}`);
       if (field instanceof HTMLInputElement) field.focus();
@@ -84,7 +86,7 @@ export function CheckStep({ above, phrase, onBack, onDone }: CheckStepProps) {
               key={position}
               name={`word-${position}`}
               label={t("newcomer.word", { number: position + 1 })}
-              fault={wrong.includes(position) ? t("newcomer.wrongWord") : undefined}
+              fault={wrong.get(position)}
               autoComplete="off"
               autoCapitalize="none"
               spellCheck={false}

@@ -11,7 +11,8 @@ import { useState } from "react";
 import { useSessionState, useSessionStore } from "../app/session.tsx";
 import { useToken } from "../app/token.tsx";
 import { Actions, Button, Card, Page, PageHeader, Refusal } from "../ui/index.ts";
-import { CheckStep, HandleStep, WordsStep } from "./newcomer-steps.tsx";
+import { CheckStep, HandleStep, Step as StepCard, WordsStep } from "./newcomer-steps.tsx";
+import { useHealth } from "./posture-part.tsx";
 import { RestoreStep } from "./restore-step.tsx";
 import { useStartTexts } from "./texts.ts";
 import { useTask } from "./use-task.ts";
@@ -82,7 +83,7 @@ export function Newcomer({ kind, token, onWorthless }: NewcomerProps) {
       />
     );
   if (step.at === "restore") return <RestoreStep above={where(2)} onRestored={onIdentity} onBack={() => setStep({ at: "begin" })} />;
-  return <Begin kind={kind} above={where(1)} onStep={setStep} onIdentity={onIdentity} />;
+  return <Begin kind={kind} above={where(1)} onStep={setStep} onIdentity={onIdentity} onLeave={onUser} />;
 }
 
 function Begin({
@@ -90,16 +91,33 @@ function Begin({
   above,
   onStep,
   onIdentity,
+  onLeave,
 }: {
   readonly kind: NewcomerProps["kind"];
   readonly above: string;
   readonly onStep: (step: Step) => void;
   readonly onIdentity: (identity: Identity) => Promise<void>;
+  /** Without the token. */
+  readonly onLeave: () => void;
 }) {
   const t = useStartTexts();
   const state = useSessionState();
   const kept = state.status === "unknown" ? state.session.identity : state.status === "out" ? state.identity : undefined;
   const keep = useTask(onIdentity);
+  // Somebody who was interrupted after the claim comes back with the same link, and enters with what this browser keeps.
+  const isSpent = useHealth().data?.claimable === false && kind === "claim";
+  if (isSpent && kept === undefined)
+    return (
+      <StepCard above={t("entry.title")} title={t("newcomer.claimedTitle")} lead={t("newcomer.claimedLead")}>
+        <p>{t("newcomer.claimedHow")}</p>
+        <Actions>
+          <Button onClick={() => onStep({ at: "restore" })}>{t("newcomer.restore")}</Button>
+          <Button tone="quiet" onClick={onLeave}>
+            {t("newcomer.claimedLeave")}
+          </Button>
+        </Actions>
+      </StepCard>
+    );
   return (
     <Page>
       <Card className="mx-auto grid w-full max-w-2xl gap-5">

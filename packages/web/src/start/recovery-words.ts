@@ -26,7 +26,7 @@ export function plainWords(typed: string): string {
   return typed.trim().toLowerCase().split(/\s+/).join(" ");
 }
 
-/** Positions that were answered with another word. */
+/** Positions that were answered with another word, or not at all. */
 export function wrongPositions(phrase: string, answers: ReadonlyMap<number, string>): readonly number[] {
   const words = phrase.split(" ");
   return [...answers].filter(([position, typed]) => plainWords(typed) !== words[position]).map(([position]) => position);
