@@ -39,7 +39,7 @@ export function FoundCommunityPage() {
   const isKnown = !read.isPending && (founding !== "unknown" || read.error !== null);
   return (
     <Page>
-      <PageHeader title={t("founding.title")} lead={t("founding.lead")} />
+      <PageHeader title={t("founding.title")} {...(founding === "cannot" ? {} : { lead: t("founding.lead") })} />
       {!isKnown && <Skeleton rows={3} />}
       {read.error !== null && <Refusal error={read.error} onRetry={() => void read.refetch()} />}
       {request !== undefined && <RequestPart request={request} />}

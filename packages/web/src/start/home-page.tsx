@@ -20,6 +20,8 @@ export function HomePage() {
   const t = useStartTexts();
   const { user } = useSession();
   const { request } = useOwnRequest();
+  const founding = useFounding();
+  const mayFound = founding === "founds" || founding === "asks";
   const [search, setSearch] = useState("");
   const list = usePages(
     "communities.list",
@@ -48,7 +50,7 @@ export function HomePage() {
               </>
             }
           >
-            {t("home.emptyText")}
+            {t(mayFound ? "home.emptyText" : "home.emptyTextJoin")}
           </EmptyState>
         }
       >

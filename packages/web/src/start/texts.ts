@@ -150,6 +150,7 @@ export const useStartTexts = defineTexts("start", {
     hello: "Good to see you, {{handle}}.",
     empty: "You are in no community yet",
     emptyText: "Look for one that is open, use an invitation somebody sent you, or found one of your own.",
+    emptyTextJoin: "Look for one that is open, or use an invitation somebody sent you.",
     found: "Found a community",
     find: "Find a community",
     useInvitation: "Use an invitation",
