@@ -29,7 +29,8 @@ const againMs = 50;
  *
  * A cluster takes a stream's making before any server has it: until its leader has, it is asked for again, whoever made it.
  *
- * @throws {store.corrupt} it is missing and may not be made; and what the server answers
+ * @throws {store.corrupt} it is missing and may not be made
+ * @throws {store.unavailable} it was made, and no server had it in time; and what the server answers
  */
 export async function findStream(connection: NatsConnection, wanted: NamedConfig, options: FindStreamOptions): Promise<StreamInfo> {
   const manager = await jetstreamManager(connection, { timeout: Math.min(options.timeoutMs, tryMs), checkAPI: false });
@@ -43,7 +44,10 @@ export async function findStream(connection: NatsConnection, wanted: NamedConfig
       if (isMissing && options.mayCreate === false)
         throw new AppError("store.corrupt", { path: `stream ${wanted.name}`, detail: "it is not there" });
       if (!isMissing && !mayPass(error)) throw error;
-      if (performance.now() - startedMs > options.timeoutMs) throw error;
+      if (performance.now() - startedMs > options.timeoutMs) {
+        // What was made a moment ago is not lost: no backup has to be restored.
+        throw isMissing && isMade ? new AppError("store.unavailable", { detail: `stream ${wanted.name} is being made` }) : error;
+      }
       if (isMissing && !isMade) isMade = await make();
       else await sleep(againMs);
     }

@@ -2,25 +2,12 @@
 import { useNavigate } from "@tanstack/react-router";
 import { messageOf, useAct, useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
-import {
-  Badge,
-  Button,
-  Card,
-  EmptyState,
-  Facts,
-  LinkButton,
-  Page,
-  PageHeader,
-  Refusal,
-  Section,
-  Skeleton,
-  Time,
-  useToast,
-} from "../ui/index.ts";
+import { Badge, Button, Card, EmptyState, Facts, Page, PageHeader, Refusal, Section, Skeleton, Time, useToast } from "../ui/index.ts";
 import type { FoundingRequest } from "@althing/contract";
 import { FoundingForm } from "./founding-form.tsx";
 import { useStartTexts } from "./texts.ts";
 import { useFounding } from "./use-founding.ts";
+import { WaysIn } from "./ways-in.tsx";
 
 /** One's own request: there is at most one a person. An admin reads everybody's and has none. */
 export function useOwnRequest() {
@@ -36,7 +23,7 @@ export function FoundCommunityPage() {
   const { read, request } = useOwnRequest();
   const founding = useFounding();
   const isWaiting = request?.state === "open";
-  const isKnown = !read.isPending && (founding !== "unknown" || read.error !== null);
+  const isKnown = !read.isPending && founding !== "unknown";
   return (
     <Page>
       <PageHeader title={t("founding.title")} {...(founding === "cannot" ? {} : { lead: t("founding.lead") })} />
@@ -44,17 +31,7 @@ export function FoundCommunityPage() {
       {read.error !== null && <Refusal error={read.error} onRetry={() => void read.refetch()} />}
       {request !== undefined && <RequestPart request={request} />}
       {founding === "cannot" && (
-        <EmptyState
-          title={t("founding.adminsOnly")}
-          actions={
-            <>
-              <LinkButton to="/communities/directory">{t("home.find")}</LinkButton>
-              <LinkButton to="/communities/invitation" tone="quiet">
-                {t("home.useInvitation")}
-              </LinkButton>
-            </>
-          }
-        >
+        <EmptyState title={t("founding.adminsOnly")} actions={<WaysIn />}>
           {t("founding.adminsOnlyText")}
         </EmptyState>
       )}

@@ -11,7 +11,8 @@ import { RequestPart, useOwnRequest } from "./found-community-page.tsx";
 import { InstanceInvitation } from "./instance-invitation.tsx";
 import { hasWords, readCommunities } from "./own-communities.ts";
 import { useStartTexts } from "./texts.ts";
-import { useFounding } from "./use-founding.ts";
+import { useMayFound } from "./use-founding.ts";
+import { WaysIn } from "./ways-in.tsx";
 
 /** From here on a list is worth searching. */
 const searchableFrom = 6;
@@ -20,8 +21,7 @@ export function HomePage() {
   const t = useStartTexts();
   const { user } = useSession();
   const { request } = useOwnRequest();
-  const founding = useFounding();
-  const mayFound = founding === "founds" || founding === "asks";
+  const mayFound = useMayFound();
   const [search, setSearch] = useState("");
   const list = usePages(
     "communities.list",
@@ -42,10 +42,7 @@ export function HomePage() {
             title={t("home.empty")}
             actions={
               <>
-                <LinkButton to="/communities/directory">{t("home.find")}</LinkButton>
-                <LinkButton to="/communities/invitation" tone="quiet">
-                  {t("home.useInvitation")}
-                </LinkButton>
+                <WaysIn />
                 <FoundLink />
               </>
             }
@@ -73,8 +70,7 @@ export function HomePage() {
 
 function FoundLink() {
   const t = useStartTexts();
-  const founding = useFounding();
-  if (founding === "unknown" || founding === "cannot") return null;
+  if (!useMayFound()) return null;
   return (
     <LinkButton to="/communities/new" tone="quiet">
       {t("home.found")}
@@ -143,14 +139,12 @@ function HeldToken() {
 function More() {
   const t = useStartTexts();
   const { user } = useSession();
-  const founding = useFounding();
+  const mayFound = useMayFound();
   const ways = [
     { to: "/communities/directory", title: t("home.find"), text: t("home.directoryText") },
     { to: "/communities/invitation", title: t("home.useInvitation"), text: t("home.invitationText") },
     { to: "/communities/welcome", title: t("home.tour"), text: t("home.tourText") },
-    ...(founding === "founds" || founding === "asks"
-      ? ([{ to: "/communities/new", title: t("home.found"), text: t("home.foundText") }] as const)
-      : []),
+    ...(mayFound ? ([{ to: "/communities/new", title: t("home.found"), text: t("home.foundText") }] as const) : []),
   ] as const;
   return (
     <div className="grid gap-6 lg:grid-cols-2">

@@ -2,13 +2,20 @@
 import { useRead } from "../app/calls.ts";
 import { useSession } from "../app/session.tsx";
 
-/** `asks`: an admin decides. `cannot`: only admins found here. `unknown` until the server said it. */
+/** `asks`: an admin decides. `cannot`: only admins found here. `unknown` while it is asked for; where it stays unsaid, the answer to founding itself tells. */
 export type Founding = "unknown" | "founds" | "asks" | "cannot";
+
+const byMode = { open: "founds", approval: "asks", admin_only: "cannot" } as const;
 
 export function useFounding(): Founding {
   const { user } = useSession();
-  const mode = useRead("health.get").data?.founding;
+  const { data, isPending } = useRead("health.get");
   if (user.role === "admin") return "founds";
-  if (mode === undefined) return "unknown";
-  return ({ open: "founds", approval: "asks", admin_only: "cannot" } as const)[mode];
+  if (isPending) return "unknown";
+  return data?.founding === undefined ? "founds" : byMode[data.founding];
+}
+
+export function useMayFound(): boolean {
+  const founding = useFounding();
+  return founding === "founds" || founding === "asks";
 }
