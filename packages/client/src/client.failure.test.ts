@@ -1,5 +1,6 @@
 /** What a client's user notices when processes of the instance die under load: a pause, nothing else. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { startInstance, type TestInstance } from "@althing/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -107,3 +108,33 @@ describe("when a process dies in the middle of a persisted room's traffic", () =
     expect(warnings.filter((code) => code !== "frame.replayed")).toEqual([]);
   }, 40_000);
 });
+
+it("a server whose access list lacks the members for a moment: they are heard again by themselves, and miss nothing", async () => {
+  const heard: string[] = [];
+  const subscription = await his.subscribe((event) => void (event.kind === "message" && heard.push(event.text ?? "")));
+  const acl = join(instance.data, "nats", "acl.conf");
+  const whole = await readFile(acl, "utf8");
+  const { subjects } = await his.info();
+  const reload = async (config: string) => {
+    await writeFile(acl, config);
+    for (const pid of await descendants("nats-server")) process.kill(pid, "SIGHUP");
+  };
+  const sent: string[] = [];
+  const sending: Promise<unknown>[] = [];
+  /** Is it heard within a second? */
+  const say = async () => {
+    const text = `message ${sent.length}`;
+    sent.push(text);
+    sending.push(mine.send(text));
+    for (let waits = 0; waits < 20 && !heard.includes(text); waits += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    return heard.includes(text);
+  };
+  expect(await say()).toBe(true);
+  await reload(whole.replaceAll(`"${subjects.subscribe}"`, `"${subjects.subscribe}-not"`));
+  while (await say());
+  await reload(whole);
+  // Nothing more is sent: it is the listener that comes back.
+  await expect.poll(() => heard, { timeout: 15_000 }).toEqual(sent);
+  await Promise.all(sending);
+  await subscription.close();
+}, 60_000);

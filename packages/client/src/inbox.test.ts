@@ -46,7 +46,7 @@ async function listen() {
     apart: () => verifiedApart,
     /** All in one turn, as one read from a socket gives them; resolves when `last` was handed out. */
     async burst(frames: readonly Frame[], last: string) {
-      for (const bytes of frames) inbox.arrive({ bytes, subject: "s.0.x", seq: undefined, previous: undefined }, undefined);
+      for (const bytes of frames) inbox.arrive({ bytes, seq: undefined, previous: undefined }, undefined);
       while (texts.at(-1) !== last) await new Promise<void>((resolve) => (wake = resolve));
     },
     close: () => subscription.close(),

@@ -213,7 +213,6 @@ export function createInbox(deps: InboxDeps): Inbox {
           await take(
             {
               bytes: fromBase64url(stored.frame),
-              subject: core.info.subjects.subscribe,
               seq: stored.seq,
               previous: stored.previous,
               at: stored.at,
@@ -238,7 +237,7 @@ export function createInbox(deps: InboxDeps): Inbox {
 
   function takeLive(arrival: Arrival, own: OwnFrame | undefined, before: Begun | undefined): Promise<void> {
     if (persists()) return takeNumbered(arrival, own, before);
-    return take({ bytes: arrival.bytes, subject: arrival.subject, seq: undefined, previous: undefined }, own, "live", before);
+    return take(arrival, own, "live", before);
   }
 
   async function takeNumbered(arrival: Arrival, own: OwnFrame | undefined, before: Begun | undefined): Promise<void> {

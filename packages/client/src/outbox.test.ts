@@ -91,7 +91,7 @@ async function outboxOf({ heard = true, of = room, call = undefined as Api["call
       return sent;
     },
     echo: (bytes: Frame | undefined, seq?: number) =>
-      outbox.echoed({ bytes: bytes ?? new Uint8Array(), subject: "s.0.x", seq, previous: seq === undefined ? undefined : 0 }),
+      outbox.echoed({ bytes: bytes ?? new Uint8Array(), seq, previous: seq === undefined ? undefined : 0 }),
   };
 }
 

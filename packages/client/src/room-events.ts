@@ -87,26 +87,28 @@ export function factsOf(opened: Opened): FrameFacts {
   };
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Written field by field: to spread the facts into their event costs as much as to decrypt them. */
+function messageOf(facts: FrameFacts, seq: number | undefined, at: string | undefined): Writable<MessageEvent> {
+  const { id, sender, handle, authenticated, epoch, payload } = facts;
+  const { contentType, bytes } = payload;
+  const message: Writable<MessageEvent> = { kind: "message", id, sender, handle, authenticated, epoch, contentType, bytes };
+  const text = textOf(payload);
+  if (text !== undefined) message.text = text;
+  if (seq !== undefined) message.seq = seq;
+  if (at !== undefined) message.at = at;
+  return message;
+}
+
 /** @throws {frame.malformed} a redaction that names no message */
 export function toEvent(facts: FrameFacts, seq: number | undefined, at: string | undefined): MessageEvent | ControlEvent {
-  const { payload, blob } = facts;
-  const text = textOf(payload);
-  const common = {
-    id: facts.id,
-    ...(seq === undefined ? {} : { seq }),
-    ...(at === undefined ? {} : { at }),
-    sender: facts.sender,
-    handle: facts.handle,
-    authenticated: facts.authenticated,
-    epoch: facts.epoch,
-    contentType: payload.contentType,
-    ...(text === undefined ? {} : { text }),
-    bytes: payload.bytes,
-  };
-  if (facts.type === "redact") return { ...common, kind: "control", type: "redact", ...decodeRedaction(payload) };
-  if (facts.type !== "msg") return { ...common, kind: "control", type: facts.type };
-  const linked = blob !== undefined && payload.blobKey !== undefined ? { blob: { ...blob, key: toBase64url(payload.blobKey) } } : {};
-  return { ...common, kind: "message", ...linked };
+  const { type, payload, blob } = facts;
+  const message = messageOf(facts, seq, at);
+  if (type === "redact") return { ...message, kind: "control", type, ...decodeRedaction(payload) };
+  if (type !== "msg") return { ...message, kind: "control", type };
+  if (blob !== undefined && payload.blobKey !== undefined) message.blob = { ...blob, key: toBase64url(payload.blobKey) };
+  return message;
 }
 
 /** The message without its content. */

@@ -20,6 +20,7 @@ import {
 import { fromBase64url, parseFrame, utf8, type FrameType } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import type { BusLink, Link } from "./bus-link.ts";
+import { pause } from "./pause.ts";
 import type { EpochChange } from "./epoch-book.ts";
 import { createGapFinder } from "./gap-finder.ts";
 import { readHistoryPages, readLastFrames } from "./history-pages.ts";
@@ -131,12 +132,16 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
   const wire = createRoomWire({
     bus,
     room: core.id,
+    persists: () => core.policy.persist,
     subjects: () => core.info.subjects,
     onArrival(arrival) {
       const own = outbox.echoed(arrival);
       if (inbox.active) inbox.arrive(arrival, own);
     },
+    // What fails in it is the state's write of a room that is gone; the next opening of it says so.
+    onEnded: () => void hearAgain().catch(() => undefined),
   });
+  const closing = new AbortController();
   let listening: Promise<void> | undefined;
   const listen = () => {
     if (wire.listening) return Promise.resolve();
@@ -210,6 +215,24 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
     stats: () => ({ ...core.counter.stats }),
   };
 
+  /**
+   * A node's access list can lack a member for a moment: it is restored, or behind the others. Whoever is still a member is heard again and reads what was missed
+   * meanwhile; whoever is not is told.
+   */
+  async function hearAgain(): Promise<void> {
+    for (let waitMs = 100; inbox.active && !wire.listening; waitMs = Math.min(waitMs * 2, againMaxMs)) {
+      try {
+        await core.refresh();
+        await listen();
+        return inbox.reconnected();
+      } catch (error) {
+        if (hasCode(error, "room.not_found")) return deps.onGone();
+        if (!isPassing(error) && !hasCode(error, "auth.forbidden", "nats.unavailable")) return;
+      }
+      await pause(waitMs, closing.signal);
+    }
+  }
+
   async function renewed(link: Link): Promise<void> {
     inbox.overlap(true);
     try {
@@ -247,6 +270,7 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
         });
     },
     async close(error) {
+      closing.abort();
       outbox.close(error);
       await inbox.close();
       wire.stop();
@@ -255,6 +279,8 @@ export function openRoom(deps: OpenRoomDeps): OpenRoom {
   };
 }
 
+/** Between two tries to be heard again by a server that refuses. */
+const againMaxMs = 5_000;
 /** Long enough for what both connections of a renewal carry. */
 const overlapMs = 2_000;
 

@@ -13,7 +13,6 @@ import { pause } from "./pause.ts";
 /** A frame as it came. `seq` and `previous` are absent in rooms that keep nothing. */
 export interface Arrival {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly subject: string;
   readonly seq: number | undefined;
   readonly previous: number | undefined;
   readonly at?: string;
@@ -37,8 +36,12 @@ export interface RoomWire {
 export interface RoomWireDeps {
   readonly bus: BusLink;
   readonly room: RoomId;
+  /** Does the room keep its frames, so that the server says where each stands? */
+  readonly persists: () => boolean;
   readonly subjects: () => { readonly publish: string; readonly subscribe: string };
   readonly onArrival: (arrival: Arrival) => void;
+  /** The server ended the subscription and kept the connection: nothing is heard until `listen`. */
+  readonly onEnded: () => void;
 }
 
 export function createRoomWire(deps: RoomWireDeps): RoomWire {
@@ -50,11 +53,11 @@ export function createRoomWire(deps: RoomWireDeps): RoomWire {
     let refused = false;
     const fresh = link.connection.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null) deps.onArrival(toArrival(message));
-        else {
-          refused = true;
-          if (subscription === fresh) subscription = undefined;
-        }
+        if (error === null) deps.onArrival(toArrival(message, deps.persists()));
+        else if (subscription === fresh) {
+          subscription = undefined;
+          deps.onEnded();
+        } else refused = true;
       },
     });
     await link.connection.flush();
@@ -97,11 +100,10 @@ export function createRoomWire(deps: RoomWireDeps): RoomWire {
   };
 }
 
-function toArrival(message: Msg): Arrival {
-  return {
-    // The library reuses nothing of its receive buffer for `data`, but it may be a view on a larger one.
-    bytes: message.data as Uint8Array<ArrayBuffer>,
-    subject: message.subject,
-    ...echoPlace(message),
-  };
+function toArrival(message: Msg, persists: boolean): Arrival {
+  // The library reuses nothing of its receive buffer for `data`, but it may be a view on a larger one.
+  const bytes = message.data as Uint8Array<ArrayBuffer>;
+  if (!persists) return { bytes, seq: undefined, previous: undefined };
+  const { seq, previous } = echoPlace(message);
+  return { bytes, seq, previous };
 }

@@ -57,7 +57,7 @@ export type Community = z.infer<typeof communitySchema>;
 
 const displayNameSchema = lineSchema(80);
 /** Without the space around it. */
-const trimmed = (maxChars: number) => blockSchema(maxChars).transform((text) => text.trim());
+const trimmed = (maxChars: number) => blockSchema(maxChars).overwrite((text) => text.trim());
 export const createCommunitySchema = z.strictObject({
   name: communityNameSchema,
   displayName: displayNameSchema.optional(),

@@ -10,7 +10,7 @@ import { z } from "zod";
 export const signPubSchema = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, "must be 64 hexadecimal digits")
-  .transform((hex) => hex.toLowerCase())
+  .toLowerCase()
   .brand<"SignPub">();
 export type SignPub = z.infer<typeof signPubSchema>;
 
@@ -18,7 +18,7 @@ export type SignPub = z.infer<typeof signPubSchema>;
 export const kexPubSchema = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, "must be 64 hexadecimal digits")
-  .transform((hex) => hex.toLowerCase())
+  .toLowerCase()
   .brand<"KexPub">();
 export type KexPub = z.infer<typeof kexPubSchema>;
 
@@ -30,7 +30,8 @@ export const endpointIdSchema = z
 export type EndpointId = z.infer<typeof endpointIdSchema>;
 
 /** ULID in canonical upper-case Crockford base 32. */
-export const ulidSchema = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID");
+export const ulidPattern = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+export const ulidSchema = z.string().regex(ulidPattern, "must be a ULID");
 
 export const roomIdSchema = ulidSchema.brand<"RoomId">();
 export type RoomId = z.infer<typeof roomIdSchema>;

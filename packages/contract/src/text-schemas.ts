@@ -29,5 +29,5 @@ export const blockSchema = (maxChars: number) =>
   z
     .string()
     .max(maxChars)
-    .transform((text) => text.replace(/\r\n?/g, "\n"))
+    .overwrite((text) => text.replace(/\r\n?/g, "\n"))
     .refine((text) => text.isWellFormed() && !disguisesInBlock.test(text), plain);

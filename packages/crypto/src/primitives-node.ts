@@ -9,6 +9,7 @@ import {
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   diffieHellman,
   hash,
   hkdfSync,
@@ -33,6 +34,11 @@ function privateKeyOf(prefix: Uint8Array, raw: Uint8Array): KeyObject {
 function publicKeyOf(prefix: Uint8Array, raw: Uint8Array): KeyObject {
   if (raw.length !== 32) throw new TypeError("a public key has 32 bytes");
   return createPublicKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "spki" });
+}
+
+/** Of memory that Buffers share: nothing is zeroed first, and what lives for a few microseconds is not collected by itself. */
+export function passingBytes(lengthBytes: number): Bytes {
+  return plain(Buffer.allocUnsafe(lengthBytes));
 }
 
 export const sameBytes: (a: Uint8Array, b: Uint8Array) => boolean = timingSafeEqual;
@@ -63,14 +69,51 @@ export function x25519(privateKey: Uint8Array, publicKey: Uint8Array): Bytes {
 export const importSignKey = (seed: Uint8Array): SignKey => ed25519().importSignKey(seed);
 export const importVerifyKey = (raw: Uint8Array): VerifyKey => ed25519().importVerifyKey(raw);
 
+/** The counter that a nonce is; -1 for any other nonce. */
+function counterIn(nonce: Uint8Array): number {
+  const view = new DataView(nonce.buffer, nonce.byteOffset, nonce.byteLength);
+  return nonce.length === 12 && view.getUint32(0) === 0 && view.getUint32(4) === 0 ? view.getUint32(8) : -1;
+}
+
+/**
+ * Makes ciphers, and where nonces count up the next one before it is asked for, while nothing else is to do: making it is most of what a kilobyte costs.
+ * A cipher is given out once, and for the nonce that it was made with alone.
+ */
+function madeAhead<C>(make: (nonce: Uint8Array) => C): (nonce: Uint8Array) => C {
+  let next: { readonly counter: number; readonly cipher: C } | undefined;
+  let last = -1;
+  let isDue = false;
+  const prepare = () => {
+    isDue = false;
+    const nonce = new Uint8Array(12);
+    new DataView(nonce.buffer).setUint32(8, last + 1);
+    next = { counter: last + 1, cipher: make(nonce) };
+  };
+  return (nonce) => {
+    const counter = counterIn(nonce);
+    const cipher = next !== undefined && next.counter === counter ? next.cipher : make(nonce);
+    next = undefined;
+    const counts = counter > 0 && counter === last + 1 && counter < 0xffff_ffff;
+    last = counter;
+    if (counts && !isDue) {
+      isDue = true;
+      setImmediate(prepare);
+    }
+    return cipher;
+  };
+}
+
 export function importAeadKey(raw: Uint8Array): AeadKey {
   if (raw.length !== 32) throw new TypeError("an AES-256 key has 32 bytes");
-  const key = new Uint8Array(raw);
+  // Taken in once: of bytes, each cipher would make a key of its own.
+  const key = createSecretKey(raw);
+  const cipherOf = madeAhead((nonce) => createCipheriv("aes-256-gcm", key, nonce));
+  const decipherOf = madeAhead((nonce) => createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes }));
   return {
     seal(nonce, aad, plaintext) {
-      const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes });
+      const cipher = cipherOf(nonce);
       cipher.setAAD(aad);
-      const out = new Uint8Array(plaintext.length + tagBytes);
+      const out = passingBytes(plaintext.length + tagBytes);
       out.set(cipher.update(plaintext));
       cipher.final();
       out.set(cipher.getAuthTag(), plaintext.length);
@@ -79,7 +122,7 @@ export function importAeadKey(raw: Uint8Array): AeadKey {
     open(nonce, aad, sealed) {
       if (sealed.length < tagBytes) return undefined;
       const end = sealed.length - tagBytes;
-      const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes });
+      const decipher = decipherOf(nonce);
       decipher.setAAD(aad);
       decipher.setAuthTag(sealed.subarray(end));
       const out = decipher.update(sealed.subarray(0, end));

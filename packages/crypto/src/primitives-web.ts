@@ -24,6 +24,10 @@ function pkcs8(prefix: Bytes, raw: Uint8Array): Bytes {
   return out;
 }
 
+export function passingBytes(lengthBytes: number): Bytes {
+  return new Uint8Array(lengthBytes);
+}
+
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   let difference = 0;
   for (let index = 0; index < a.length; index++) difference |= (a[index] as number) ^ (b[index] as number);

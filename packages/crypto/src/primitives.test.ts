@@ -54,6 +54,30 @@ describe.each(Object.entries(backEnds))("primitives on %s", (_name, primitives) 
     }
   });
 
+  it("seals and opens under nonces that count up, repeat, leap and only look like counters, each as if it were the only one", async () => {
+    const raw = new Uint8Array(32).fill(9);
+    const counting = await primitives.importAeadKey(raw);
+    const [aad, text] = [utf8("about"), utf8("a text of some length")];
+    const nonces = [0, 1, 2, 2, 3, 4, 9, 10, 11, 4, 5, 0xffff_fffe, 0xffff_ffff, 0, 1].map((counter) => {
+      const nonce = new Uint8Array(12);
+      new DataView(nonce.buffer).setUint32(8, counter);
+      return nonce;
+    });
+    // The next counter in the last four bytes, and something before them.
+    const disguised = Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    for (const nonce of [...nonces, disguised, Uint8Array.of(1, 2, 3), new Uint8Array(12)]) {
+      const reference = await outcome(async () => (await primitives.importAeadKey(raw)).seal(nonce, aad, text));
+      const sealed = await outcome(() => counting.seal(nonce, aad, text));
+      expect(sealed).toEqual(reference);
+      if (sealed === "refused") continue;
+      expect(await counting.open(nonce, aad, sealed)).toEqual(text);
+      expect(await counting.open(nonce, utf8("another"), sealed)).toBeUndefined();
+      expect(await counting.open(nonce, aad, sealed)).toEqual(text);
+      // What is made ahead is made now.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
   it("agrees with every Wycheproof secret of X25519 and refuses low-order points", async () => {
     const cases = vectors<Common & { publicKey: string; privateKey: string; shared: string; result: string }>("x25519");
     for (const { id, flags, publicKey, privateKey, shared, result } of cases) {

@@ -31,6 +31,8 @@ export interface AeadKey {
 }
 
 export interface Primitives {
+  /** Memory with anything in it, for bytes that are written at once and soon forgotten, and that are no secret. */
+  passingBytes(lengthBytes: number): Bytes;
   /** In a time that does not depend on the content. @param b as long as `a` */
   sameBytes(a: Uint8Array, b: Uint8Array): boolean;
   /** For content of any size. */

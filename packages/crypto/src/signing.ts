@@ -7,7 +7,7 @@
  */
 import { signKinds, type SignKind, type SignPub } from "@althing/contract";
 import * as primitives from "#primitives";
-import { concat, fromHex, toHex, utf8, type Bytes } from "./bytes.ts";
+import { fromHex, toHex, utf8, type Bytes } from "./bytes.ts";
 import { createLru } from "./lru.ts";
 import { chain, type MaybePromise } from "./maybe-promise.ts";
 import type { VerifyKey } from "./primitives.ts";
@@ -20,7 +20,11 @@ const verifyKeys = createLru<string, VerifyKey>(4_096);
 
 /** The bytes that are signed for `kind`. */
 export function signedBytes(kind: SignKind, bytes: Uint8Array): Bytes {
-  return concat(prefixes[kind], bytes);
+  const prefix = prefixes[kind];
+  const signed = primitives.passingBytes(prefix.length + bytes.length);
+  signed.set(prefix);
+  signed.set(bytes, prefix.length);
+  return signed;
 }
 
 function verifyKeyOf(signPub: string | Uint8Array): MaybePromise<VerifyKey | undefined> {
