@@ -193,8 +193,11 @@ describe("what cannot be shown", () => {
     expect(await page.locator("iframe").count()).toBe(0);
     await expectAccessible(page);
     await page.getByRole("button", { name: "Load it again" }).click();
-    await page.locator("iframe").waitFor();
+    // There, and not to be seen: it has not taken the reader's colours.
+    await page.locator("iframe").waitFor({ state: "attached" });
+    expect(await page.locator("iframe").isVisible()).toBe(false);
     await page.getByRole("link", { name: "Start" }).click();
+    await page.locator("iframe").waitFor();
     await close();
   });
 

@@ -330,6 +330,10 @@ describe("rooms", { timeout: 60_000 }, () => {
     await bobs.context.setOffline(true);
     for (const text of numbered("offline", 3)) await say(tab.page, text);
     await tab.page.getByText("3 messages wait.").waitFor();
+    // Said by the room, and not by the application once more.
+    const byApplication = tab.page.getByText("What is on the screen may be old");
+    await byApplication.waitFor({ state: "attached" });
+    expect(await byApplication.isVisible()).toBe(false);
     await composer(tab.page).fill("half a sen");
     await tab.close();
     await bobs.context.setOffline(false);

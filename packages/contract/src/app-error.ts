@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { errorCatalogue, type ErrorCode, type ErrorRow } from "./errors.ts";
+import { permissionWords } from "./permissions.ts";
 
 export type ErrorParams = Readonly<Record<string, string | number | boolean>>;
 
@@ -25,7 +26,13 @@ export interface AppErrorOptions {
 }
 
 function fill(template: string, params: ErrorParams): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? shown(name, String(params[name])) : whole));
+}
+
+/** A permission says what it allows, and behind it the name by which whoever grants it knows it. */
+function shown(name: string, value: string): string {
+  const words = name === "permission" ? permissionWords(value) : undefined;
+  return words === undefined ? value : `the permission to ${words} (${value})`;
 }
 
 /**

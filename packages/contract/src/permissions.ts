@@ -66,3 +66,10 @@ export type CommunityPermission = keyof typeof communityPermissions;
 /** The roles that every community has; it may make more of its own. */
 export const communityRoles = ["owner", "admin", "moderator", "member", "observer"] as const;
 export type CommunityRole = (typeof communityRoles)[number];
+
+const allPermissions: Readonly<Record<string, string>> = { ...instancePermissions, ...communityPermissions, ...roomPermissions };
+
+/** @returns what a permission allows, to stand behind "to"; `undefined` for what is none of ours, an extension's for one */
+export function permissionWords(permission: string): string | undefined {
+  return Object.hasOwn(allPermissions, permission) ? allPermissions[permission] : undefined;
+}

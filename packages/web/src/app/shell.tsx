@@ -116,7 +116,7 @@ function Connection() {
     [client],
   );
   return (
-    <p role="status" className={state === "lost" ? "mb-4 rounded-lg bg-note-tint p-3 text-note" : "sr-only"}>
+    <p role="status" data-notice="instance" className={state === "lost" ? "mb-4 rounded-lg bg-note-tint p-3 text-note" : "sr-only"}>
       {state === "lost" ? t("connection.lost") : state === "back" ? t("connection.back") : ""}
     </p>
   );

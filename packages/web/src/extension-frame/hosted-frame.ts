@@ -70,6 +70,7 @@ function createElement({ name, url }: ExtensionPages): HTMLIFrameElement {
   element.loading = "eager";
   element.title = name;
   element.className = "extension-frame";
+  element.dataset["waiting"] = "";
   element.src = url;
   return element;
 }
@@ -144,6 +145,7 @@ class Frame implements HostedFrame {
   #becomeReady(): void {
     clearTimeout(this.#timer);
     this.#offerId = undefined;
+    delete this.element.dataset["waiting"];
     this.#beat = setInterval(() => this.#askWhetherThere(), this.#timeouts.beatMs);
     this.#options.onReady();
   }

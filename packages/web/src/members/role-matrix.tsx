@@ -40,7 +40,7 @@ function Wide(props: RoleMatrixProps) {
   const nameOf = usePermissionName();
   const { roles, areas } = props;
   return (
-    <div role="region" aria-label={t("matrix.area")} tabIndex={0} className="overflow-x-auto rounded-card border border-line bg-card">
+    <div role="region" aria-label={t("matrix.area")} tabIndex={0} className="more-beside overflow-x-auto rounded-card border border-line">
       <table className="w-full border-collapse text-sm">
         <thead>
           <tr>

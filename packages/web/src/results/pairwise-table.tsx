@@ -35,7 +35,12 @@ export function PairwiseTable({ pairwise, ranking, nameOf, ids }: Props) {
       )}
       <h3 className="font-semibold">{t("pairwise")}</h3>
       <p className="max-w-prose text-soft">{t("pairwiseLead")}</p>
-      <div role="region" aria-label={t("pairwise")} tabIndex={0} className="relative overflow-x-auto rounded-lg border border-line">
+      <div
+        role="region"
+        aria-label={t("pairwise")}
+        tabIndex={0}
+        className="more-beside relative overflow-x-auto rounded-lg border border-line"
+      >
         <table aria-label={t("pairwise")} className="w-full border-collapse">
           <thead>
             <tr>

@@ -46,7 +46,12 @@ export function RoundsTable({ report, nameOf, ids }: Props) {
           <RoundsPlot label={t("roundsPlot")} lines={lines} roundName={(round) => String(round)} />
         </Suspense>
       )}
-      <div role="region" aria-label={t("rounds")} tabIndex={0} className="relative overflow-x-auto rounded-lg border border-line">
+      <div
+        role="region"
+        aria-label={t("rounds")}
+        tabIndex={0}
+        className="more-beside relative overflow-x-auto rounded-lg border border-line"
+      >
         <Rows rounds={rounds} order={order} nameOf={nameOf} />
       </div>
     </div>

@@ -137,7 +137,7 @@ function RoomState({ room, snapshot, onReopen }: { readonly room: Room; readonly
   const isLoud = status !== "opening" && text !== "";
   return (
     <>
-      <p role="status" className={isLoud ? "rounded-lg bg-note-tint p-3 text-note" : "sr-only"}>
+      <p role="status" data-notice={isLost ? "room" : undefined} className={isLoud ? "rounded-lg bg-note-tint p-3 text-note" : "sr-only"}>
         {text}
       </p>
       {room.mutedUntil !== undefined && <Muted until={room.mutedUntil} />}
