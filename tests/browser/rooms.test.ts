@@ -313,8 +313,14 @@ describe("rooms", { timeout: 60_000 }, () => {
 
   test("the hub is killed: what is typed meanwhile goes out by itself, once, in order", { timeout: 60_000 }, async () => {
     const before = heard.length;
+    await bobs.page.route("**/api/**", (route) => route.abort("connectionrefused"));
     process.kill(Number(readFileSync(join(world.instance.data, "run", "hub.pid"), "utf8")), "SIGKILL");
     await bobs.page.getByText("Not connected. What you write waits here").waitFor();
+    // The room says it, and the application not once more.
+    const byApplication = bobs.page.getByText("What is on the screen may be old");
+    await byApplication.waitFor({ state: "attached" });
+    expect(await byApplication.isVisible()).toBe(false);
+    await bobs.page.unroute("**/api/**");
     for (const text of numbered("meanwhile", 5)) await say(bobs.page, text);
     await untilHeard("meanwhile 4");
     await shown(alices.page, "meanwhile 4").waitFor();
@@ -330,10 +336,6 @@ describe("rooms", { timeout: 60_000 }, () => {
     await bobs.context.setOffline(true);
     for (const text of numbered("offline", 3)) await say(tab.page, text);
     await tab.page.getByText("3 messages wait.").waitFor();
-    // Said by the room, and not by the application once more.
-    const byApplication = tab.page.getByText("What is on the screen may be old");
-    await byApplication.waitFor({ state: "attached" });
-    expect(await byApplication.isVisible()).toBe(false);
     await composer(tab.page).fill("half a sen");
     await tab.close();
     await bobs.context.setOffline(false);
