@@ -84,11 +84,15 @@ function wireOf(page: Page) {
   };
 }
 
-async function openPage(path: string): Promise<WatchedPage & { readonly wire: ReturnType<typeof wireOf> }> {
+async function openPage(
+  path: string,
+  before?: (page: Page) => Promise<unknown>,
+): Promise<WatchedPage & { readonly wire: ReturnType<typeof wireOf> }> {
   const watched = await openWatchedPage(world.browser, desktop);
   watched.context.setDefaultTimeout(20_000);
   const wire = wireOf(watched.page);
   await keepIdentity(watched, world.instance.url, bob.phrase);
+  await before?.(watched.page);
   await watched.page.goto(`${world.instance.url}${path}`);
   return { ...watched, wire };
 }
@@ -139,6 +143,30 @@ describe("rooms that are not open", { timeout: 60_000 }, () => {
     await titled(page, "(1) ");
     await quiet.mine.send("three");
     await log(page).getByText("three", { exact: true }).waitFor();
+    expect(faultsOf(watched)).toEqual([]);
+    await watched.close();
+  });
+
+  test("are counted on every screen, beside the way to them, and nothing moves; after signing out they are nobody's", async () => {
+    const { mine } = await roomOf("afar");
+    // The code of the counting cannot be had at first, as while a node restarts: no screen breaks, and it is asked for again.
+    let asked = 0;
+    const watched = await openPage("/identity", (page) =>
+      page.route(/\/assets\/rooms-count-/, (route) => ((asked += 1) === 1 ? route.abort("connectionrefused") : route.continue())),
+    );
+    const { page, wire } = watched;
+    await wire.hears(await subjectOf(mine));
+    expect(asked).toBe(2);
+    const ways = page.getByRole("navigation", { name: "Althing" }).getByRole("link");
+    const places = () => ways.evaluateAll((links) => links.map((link) => JSON.stringify(link.getBoundingClientRect())));
+    const before = await places();
+    await mine.send("one");
+    await mine.send("two");
+    await ways.and(page.getByRole("link", { name: "Rooms 2 new messages" })).waitFor();
+    await titled(page, "(2) ");
+    expect(await places()).toEqual(before);
+    await page.getByRole("button", { name: "Sign out, keep my keys" }).click();
+    await page.waitForFunction(() => !/^\(/.test(document.title));
     expect(faultsOf(watched)).toEqual([]);
     await watched.close();
   });

@@ -14,6 +14,7 @@ import { FaultBoundary } from "./fault-boundary.tsx";
 import { Main, NoPage } from "./main-place.tsx";
 import { useSession, useSessionState } from "./session.tsx";
 import { useAppTexts } from "./texts.ts";
+import { UnreadRooms } from "./unread-rooms.tsx";
 
 const EntryPage = lazy(() => import("../start/index.ts").then(({ EntryPage: component }) => ({ default: component })));
 
@@ -88,8 +89,9 @@ function MainNav() {
       <Link to="/" className={navLink} activeProps={navLinkHere} activeOptions={{ exact: true }}>
         {t("home")}
       </Link>
-      <Link to="/rooms" className={navLink} activeProps={navLinkHere}>
+      <Link to="/rooms" className={`${navLink} relative`} activeProps={navLinkHere}>
         {t("yourRooms")}
+        <UnreadRooms />
       </Link>
       {user.role === "admin" && (
         <Link to="/instance" className={navLink} activeProps={navLinkHere}>

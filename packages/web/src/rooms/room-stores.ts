@@ -114,8 +114,10 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
       .list()
       .then(counts.note)
       .catch((error: unknown) => {
-        if (hasCode(error, "client.closed")) clearInterval(poll);
-        else judge(error);
+        if (!hasCode(error, "client.closed")) return judge(error);
+        clearInterval(poll);
+        // Signed out: what is unread is nobody's any more.
+        badge.show(0);
       })
       .finally(() => {
         asking = undefined;
@@ -126,6 +128,7 @@ function createRoomStores({ client, judge, onNotice }: RoomStoresDeps): RoomStor
   client.on("connection", ({ plane, state }) => {
     if (plane !== "nats") return;
     isLinked = state === "connected";
+    if (state === "closed") badge.show(0);
     changedAll();
   });
   client.on("roomWarning", ({ room, warning }) => warnings.add(room, warning));
