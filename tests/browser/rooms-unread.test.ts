@@ -166,7 +166,7 @@ describe("rooms that are not open", { timeout: 60_000 }, () => {
     await titled(page, "(2) ");
     expect(await places()).toEqual(before);
     await page.getByRole("button", { name: "Sign out, keep my keys" }).click();
-    await page.waitForFunction(() => !/^\(/.test(document.title));
+    await page.waitForFunction(() => !document.title.startsWith("("));
     expect(faultsOf(watched)).toEqual([]);
     await watched.close();
   });

@@ -246,6 +246,18 @@ describe("identity", () => {
 });
 
 describe("founding", () => {
+  test("waits for nothing where the instance does not say who may found; the answer to founding tells", async () => {
+    const watched = await world.open(bob, "/identity");
+    const { page } = watched;
+    await page.route(/\/healthz$/, (route) => route.fulfill({ status: 200, contentType: "application/json", body: "{}" }));
+    await page.goto(`${world.instance.url}/communities/new`);
+    await page.getByLabel("Name").fill("hollow");
+    await pressButton(page, "Found it");
+    await page.getByText("Communities are founded on request here").waitFor();
+    expect(await page.getByLabel("Name").inputValue()).toBe("hollow");
+    await end(watched, /status of 403/);
+  });
+
   test(
     "a name is judged while it is typed; where founding is on request one asks, sees the state, and can take it back",
     { timeout: 40_000 },

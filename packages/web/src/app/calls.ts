@@ -47,6 +47,8 @@ export interface ReadOptions {
   readonly enabled?: boolean;
   /** Asked again so often, in milliseconds. */
   readonly everyMs?: number;
+  /** What failed is asked again when another part of the screen wants it, and is unknown until then. Default true. */
+  readonly retryOnMount?: boolean;
 }
 
 /**
@@ -60,6 +62,7 @@ export function useRead<N extends RouteName>(name: N, input: Input<N> = {}, opti
     queryKey: [name, input],
     queryFn: ({ signal }) => client.call(name, input, { signal }),
     enabled: options.enabled ?? true,
+    retryOnMount: options.retryOnMount ?? true,
     ...(options.everyMs === undefined ? {} : { refetchInterval: options.everyMs }),
   });
 }

@@ -88,6 +88,9 @@ function useLiveEvents(ref: string, mayRead: boolean): void {
   }, [client, queries, ref, mayRead]);
 }
 
+/** The ways of a community, and beside them the screen. */
+export const communityColumns = "grid gap-6 lg:grid-cols-[13rem_minmax(0,1fr)]";
+
 export function CommunityPlace({ reference, children }: { readonly reference: string; readonly children: ReactNode }) {
   const t = useAppTexts();
   const read = useRead("communities.get", { params: { community: reference } });
@@ -127,11 +130,14 @@ export function CommunityPlace({ reference, children }: { readonly reference: st
     );
   if (here === undefined)
     return (
-      <Main>
-        <Page>
-          <Skeleton rows={4} />
-        </Page>
-      </Main>
+      <div className={communityColumns}>
+        <div aria-hidden="true" className="h-11 animate-pulse rounded-lg bg-line lg:h-120" />
+        <Main>
+          <Page>
+            <Skeleton rows={4} />
+          </Page>
+        </Main>
+      </div>
     );
   return <CommunityContext.Provider value={here}>{children}</CommunityContext.Provider>;
 }

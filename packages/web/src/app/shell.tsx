@@ -9,7 +9,7 @@ import { Link, Outlet, useMatches, useRouterState, type LinkProps } from "@tanst
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Page, Skeleton } from "../ui/index.ts";
 import { useRead } from "./calls.ts";
-import { CommunityPlace, useCommunity } from "./community.tsx";
+import { CommunityPlace, communityColumns, useCommunity } from "./community.tsx";
 import { FaultBoundary } from "./fault-boundary.tsx";
 import { Main, NoPage } from "./main-place.tsx";
 import { useSession, useSessionState } from "./session.tsx";
@@ -142,7 +142,7 @@ export function CommunityFrame() {
   if (!communityRefSchema.safeParse(reference).success || reference === undefined) return <NoPage />;
   return (
     <CommunityPlace reference={reference}>
-      <div className="grid gap-6 lg:grid-cols-[13rem_minmax(0,1fr)]">
+      <div className={communityColumns}>
         <CommunityNav />
         <Main>
           <Outlet />

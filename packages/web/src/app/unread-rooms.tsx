@@ -15,17 +15,18 @@ export function UnreadRooms() {
   useEffect(() => {
     let isOver = false;
     let timer: ReturnType<typeof setTimeout>;
-    const load = (waitMs: number): void => {
-      timer = setTimeout(async () => {
-        try {
-          const { RoomsCount } = await import("../rooms/rooms-count.tsx");
-          if (!isOver) setCount(() => RoomsCount);
-        } catch {
-          if (!isOver) load(Math.min(waitMs * 2, delayMaxMs));
-        }
-      }, waitMs);
+    const load = async (waitMs: number): Promise<void> => {
+      try {
+        const { RoomsCount } = await import("../rooms/rooms-count.tsx");
+        if (!isOver) setCount(() => RoomsCount);
+      } catch {
+        if (!isOver) loadAfter(Math.min(waitMs * 2, delayMaxMs));
+      }
     };
-    load(delayMs);
+    const loadAfter = (waitMs: number): void => {
+      timer = setTimeout(() => void load(waitMs), waitMs);
+    };
+    loadAfter(delayMs);
     return () => {
       isOver = true;
       clearTimeout(timer);

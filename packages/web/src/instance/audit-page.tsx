@@ -30,7 +30,11 @@ export function AuditPage() {
   const save = () => saveFile("audit.json", JSON.stringify(list.rows, undefined, 2), "application/json");
   return (
     <InstanceFrame title={t("audit.title")} lead={t("audit.lead")}>
-      <ListState list={list} empty={<EmptyState title={t("audit.none")}>{t("audit.noneText")}</EmptyState>}>
+      <ListState
+        list={list}
+        waiting={{ height: "h-84 sm:h-30" }}
+        empty={<EmptyState title={t("audit.none")}>{t("audit.noneText")}</EmptyState>}
+      >
         <div className="flex flex-wrap items-center justify-between gap-3">
           <Chain entries={list.rows} />
           <Button tone="quiet" onClick={save}>

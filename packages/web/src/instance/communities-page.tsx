@@ -38,6 +38,7 @@ export function InstanceCommunitiesPage() {
       <FoundingRequests />
       <ListState
         list={list}
+        waiting={{ height: "h-27 sm:h-11" }}
         empty={
           <EmptyState title={t("communities.none")} actions={found}>
             {t("communities.noneText")}

@@ -33,7 +33,11 @@ export function RegistryPage() {
   return (
     <InstanceFrame title={t("registry.title")} lead={t("registry.lead")}>
       <SearchField label={t("registry.search")} value={search} onChange={setSearch} />
-      <ListState list={list} empty={<EmptyState title={t("registry.none")}>{t("registry.noneText")}</EmptyState>}>
+      <ListState
+        list={list}
+        waiting={{ height: "h-56 sm:h-35" }}
+        empty={<EmptyState title={t("registry.none")}>{t("registry.noneText")}</EmptyState>}
+      >
         <ul className="grid gap-3">
           {list.rows.map((summary) => (
             <PackageRow key={summary.name} summary={summary} />

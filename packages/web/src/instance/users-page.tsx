@@ -47,7 +47,7 @@ export function UsersPage() {
           <SearchField label={t("users.search")} value={search} onChange={setSearch} />
         </>
       )}
-      <ListState list={list} empty={null}>
+      <ListState list={list} waiting={{ height: "h-46 sm:h-14" }} empty={null}>
         {rows.length === 0 ? (
           <EmptyState title={t("users.noMatch")}>{t("users.noMatchText")}</EmptyState>
         ) : (

@@ -118,6 +118,7 @@ function OpenInvitations() {
     <Section title={t("invitations.listTitle")}>
       <ListState
         list={{ rows, isPending: read.isPending, error: read.error, retry: () => void read.refetch() }}
+        waiting={{ height: "h-46 sm:h-14" }}
         empty={<EmptyState title={t("invitations.noneTitle")}>{t("invitations.noneText")}</EmptyState>}
       >
         <Table label={t("invitations.listTitle")} columns={columns} rows={rows} keyOf={({ id }) => id} />

@@ -94,7 +94,11 @@ function MemberList({ roles, onManage }: { readonly roles: readonly string[]; re
             ? ""
             : t("list.shown", { count: search.list.rows.length })}
       </p>
-      <ListState list={search.list} empty={<EmptyState title={t("list.none")}>{t("list.noneText")}</EmptyState>}>
+      <ListState
+        list={search.list}
+        waiting={{ height: "h-40 sm:h-14" }}
+        empty={<EmptyState title={t("list.none")}>{t("list.noneText")}</EmptyState>}
+      >
         <Table label={t("list.label")} columns={columns} rows={search.list.rows} keyOf={({ endpoint }) => endpoint} />
       </ListState>
     </section>

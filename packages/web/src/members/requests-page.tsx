@@ -44,7 +44,7 @@ function Requests() {
     .filter(({ state }) => state !== "open")
     .toSorted((a, b) => ((a.decidedAt ?? a.createdAt) < (b.decidedAt ?? b.createdAt) ? 1 : -1));
   return (
-    <ListState list={list} empty={<NoRequests />}>
+    <ListState list={list} waiting={{ height: "h-50" }} empty={<NoRequests />}>
       {open.length === 0 ? <NoRequests /> : null}
       <Group title={t("requests.open")} requests={open} questions={texts} />
       <Group title={t("requests.decided")} requests={decided} questions={texts} />

@@ -54,7 +54,11 @@ function Entries({ list, community }: { readonly list: PagesResult<LedgerEntry>;
   const t = useModerationTexts();
   const mute = runningMute(list.rows);
   return (
-    <ListState list={list} empty={<EmptyState title={t("mine.none")}>{t("mine.noneText")}</EmptyState>}>
+    <ListState
+      list={list}
+      waiting={{ rows: 2, height: "h-110 sm:h-92" }}
+      empty={<EmptyState title={t("mine.none")}>{t("mine.noneText")}</EmptyState>}
+    >
       {mute?.expiresAt !== undefined && (
         <div role="status">
           <Card tone="note">

@@ -45,7 +45,11 @@ function Ledger() {
   const mayReview = can("moderation.review");
   return (
     <Section title={t("list.label")} lead={can("moderation.act") ? t("decide.who") : `${t("actWho")} ${t("decide.who")}`}>
-      <ListState list={list} empty={<EmptyState title={t("list.none")}>{t("list.noneText")}</EmptyState>}>
+      <ListState
+        list={list}
+        waiting={{ rows: 2, height: "h-105 sm:h-85" }}
+        empty={<EmptyState title={t("list.none")}>{t("list.noneText")}</EmptyState>}
+      >
         <div className="grid gap-3 sm:grid-cols-[1fr_14rem]">
           <SearchField label={t("search")} value={text} onChange={setText} />
           <SelectField

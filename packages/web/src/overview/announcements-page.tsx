@@ -41,6 +41,7 @@ export function AnnouncementsPage() {
       ) : (
         <ListState
           list={list}
+          waiting={{ height: "h-40" }}
           empty={
             <EmptyState title={t("announcements.empty")}>
               {mayPost ? t("announcements.emptyManager") : t("announcements.emptyText")}

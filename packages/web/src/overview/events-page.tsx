@@ -45,7 +45,7 @@ export function EventsPage() {
         onChange={({ target }) => choose(target.value)}
       />
       {head.error !== null && upTo === undefined && <Refusal error={head.error} onRetry={() => void head.refetch()} />}
-      {upTo === undefined && head.error === null && <Skeleton rows={8} />}
+      {upTo === undefined && head.error === null && <Skeleton rows={8} height="h-20 sm:h-12" />}
       {upTo !== undefined && (
         <>
           <Fresh key={`${upTo}`} group={group} upTo={upTo} onShow={setUpTo} />
@@ -100,7 +100,11 @@ function Feed({ group, upTo }: { readonly group: EventGroup | undefined; readonl
   );
   const names = useEventNames(list.rows);
   return (
-    <ListState list={list} empty={<EmptyState title={t("events.empty")}>{t("events.emptyText")}</EmptyState>}>
+    <ListState
+      list={list}
+      waiting={{ rows: 8, height: "h-20 sm:h-12" }}
+      empty={<EmptyState title={t("events.empty")}>{t("events.emptyText")}</EmptyState>}
+    >
       <ol aria-label={t("events.listLabel")} className="rounded-card border border-line bg-card">
         {list.rows.map((event) => (
           <EventRow key={event.index} event={event} names={names} />

@@ -77,6 +77,7 @@ function Installed({
     <Section title={t("packages.installed")}>
       <ListState
         list={installs}
+        waiting={{ height: "h-56 sm:h-30" }}
         empty={
           <EmptyState title={t("packages.emptyTitle")}>
             <p>{t("packages.empty")}</p>

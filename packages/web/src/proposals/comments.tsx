@@ -28,6 +28,7 @@ export function Comments({ proposal, params }: { readonly proposal: Proposal; re
       <div className="grid gap-6">
         <ListState
           list={list}
+          waiting={{ height: "h-50" }}
           empty={proposal.state === "draft" ? null : <EmptyState title={t("noComments")}>{t("noCommentsText")}</EmptyState>}
         >
           <Threads comments={list.rows} params={params} maySpeak={maySpeak} />

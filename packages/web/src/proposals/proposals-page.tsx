@@ -137,7 +137,7 @@ function Lists({ filter, add }: { readonly filter: Filter; readonly add: ReactNo
     <div className="grid gap-8">
       {error !== null && <Refusal title={t("needsUnknown")} error={error} onRetry={retry} />}
       {waiting.length > 0 && <Group title={t("needsYou")} rows={waiting} voteOf={voteOf} />}
-      <ListState list={{ ...list, rows: list.rows }} empty={<Empty filter={filter} add={add} />}>
+      <ListState list={{ ...list, rows: list.rows }} waiting={{ height: "h-24" }} empty={<Empty filter={filter} add={add} />}>
         {rest.length > 0 && (
           <Group
             title={waiting.length > 0 ? t("others") : t("listName")}

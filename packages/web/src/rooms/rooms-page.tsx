@@ -101,6 +101,7 @@ function RoomsScreen({ lead, list, empty, emptyText, mayFound, community, childr
       {list.rows.length > 6 && <SearchField label={t("list.search")} value={search} onChange={setSearch} />}
       <ListState
         list={list}
+        waiting={{ height: "h-20" }}
         empty={
           <EmptyState title={empty} actions={foundButton}>
             {emptyText}

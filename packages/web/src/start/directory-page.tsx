@@ -29,6 +29,7 @@ export function DirectoryPage() {
       {(list.rows.length > 0 || search !== "") && <SearchField label={t("directory.search")} value={search} onChange={setSearch} />}
       <ListState
         list={list}
+        waiting={{ height: "h-43 sm:h-33" }}
         empty={
           <EmptyState
             title={t("directory.empty")}

@@ -37,6 +37,7 @@ export function HomePage() {
       {list.rows.length >= searchableFrom && <SearchField label={t("home.search")} value={search} onChange={setSearch} />}
       <ListState
         list={list}
+        waiting={{ rows: 1, height: "h-40" }}
         empty={
           <EmptyState
             title={t("home.empty")}

@@ -48,6 +48,19 @@ export function PosturePart({ health }: { readonly health: UseQueryResult<Health
   return <Known health={health.data} />;
 }
 
+/** Flags of the command line are not broken in the middle. */
+function WithFlags({ text }: { readonly text: string }) {
+  return text.split(/(--[a-z][a-z-]*)/).map((part, at) =>
+    at % 2 === 0 ? (
+      part
+    ) : (
+      <code key={at} className="whitespace-nowrap">
+        {part}
+      </code>
+    ),
+  );
+}
+
 function Known({ health }: { readonly health: Health }) {
   const t = usePostureTexts();
   const lines = postureLines(health.posture, t);
@@ -65,7 +78,9 @@ function Known({ health }: { readonly health: Health }) {
               <p>
                 <strong>{what}</strong> <span className="text-soft">{state}</span>
               </p>
-              <p className="text-sm text-soft">{why}</p>
+              <p className="text-sm text-soft">
+                <WithFlags text={why} />
+              </p>
             </div>
           </li>
         ))}

@@ -9,7 +9,8 @@ const byMode = { open: "founds", approval: "asks", admin_only: "cannot" } as con
 
 export function useFounding(): Founding {
   const { user } = useSession();
-  const { data, isPending } = useRead("health.get");
+  // The form that is shown when nothing is said asks as well: it must not make the answer unknown again, and take itself away.
+  const { data, isPending } = useRead("health.get", {}, { retryOnMount: false });
   if (user.role === "admin") return "founds";
   if (isPending) return "unknown";
   return data?.founding === undefined ? "founds" : byMode[data.founding];

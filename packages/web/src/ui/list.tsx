@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Button } from "./button.tsx";
 import { TextField } from "./field.tsx";
 import { Refusal } from "./refusal.tsx";
-import { Skeleton } from "./status.tsx";
+import { Skeleton, type SkeletonProps } from "./status.tsx";
 import { useUiTexts } from "./texts.ts";
 
 export function SearchField({
@@ -32,6 +32,7 @@ export function SearchField({
 /** Whatever a list can be: loading, refused, empty, full, with more to come. */
 export function ListState({
   list,
+  waiting,
   empty,
   children,
 }: {
@@ -44,13 +45,15 @@ export function ListState({
     retry?(): void;
     readonly rows: readonly unknown[];
   };
+  /** What holds the place of the rows while they load. */
+  readonly waiting?: SkeletonProps;
   readonly empty: ReactNode;
   readonly children: ReactNode;
 }) {
   const t = useUiTexts();
   if (list.error !== null && list.error !== undefined && list.rows.length === 0)
     return <Refusal error={list.error} {...(list.retry === undefined ? {} : { onRetry: () => list.retry?.() })} />;
-  if (list.isPending) return <Skeleton />;
+  if (list.isPending) return <Skeleton {...waiting} />;
   if (list.rows.length === 0 && list.hasMore !== true) return <>{empty}</>;
   return (
     <div className="grid gap-4">

@@ -45,8 +45,14 @@ export function EmptyState({
   );
 }
 
+export interface SkeletonProps {
+  readonly rows?: number;
+  /** Classes: about as high as a row that will come, on a phone and beside it. */
+  readonly height?: string;
+}
+
 /** Holds the place of what loads, in rows of the height that will come. */
-export function Skeleton({ rows = 3, height = "h-14" }: { readonly rows?: number; readonly height?: string }) {
+export function Skeleton({ rows = 3, height = "h-14" }: SkeletonProps) {
   const t = useUiTexts();
   return (
     <div role="status" className="grid gap-3">
