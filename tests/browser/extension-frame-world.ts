@@ -17,7 +17,7 @@ import {
 } from "@althing/client";
 import type { Install } from "@althing/contract";
 import { bundleFile, packBundle } from "@althing/extension/bundle";
-import { newPublisherKey, signBundle } from "@althing/extension/trust";
+import { newPublisherKey, signBundle, type PublisherKey } from "@althing/extension/trust";
 import { buildProject } from "@althing/sdk";
 import { repositoryRoot, startInstance, tempDir, type TestInstance } from "@althing/testkit";
 import type { Browser, BrowserContextOptions, Frame, Page } from "playwright-core";
@@ -88,8 +88,13 @@ async function makeHostileProject(folder: string): Promise<string> {
   return folder;
 }
 
-async function install(admin: PackagesClient, community: string, folder: string): Promise<Install> {
-  const key = newPublisherKey();
+/** Builds a project, signs it with a key that the instance trusts from now on, uploads it, consents and switches it on. A name keeps its key. */
+export async function installProject(
+  admin: PackagesClient,
+  community: string,
+  folder: string,
+  key: PublisherKey = newPublisherKey(),
+): Promise<Install> {
   const { files } = await buildProject({ folder });
   const written = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as { name: string; version: string };
   const manifest = { ...written, publisher: { id: key.publisherId, name: "Example" } };
@@ -133,8 +138,8 @@ export async function openFrameWorld(): Promise<FrameWorld> {
   }
   const outboundHttp = { enabled: true, allowlist: [grantedHost] };
   await admin.call("policy.put", { params: { community }, body: { outboundHttp } });
-  const poll = await install(admin, community, join(repositoryRoot, "extensions/poll"));
-  const hostile = await install(admin, community, await makeHostileProject(join(dir.path, "hostile")));
+  const poll = await installProject(admin, community, join(repositoryRoot, "extensions/poll"));
+  const hostile = await installProject(admin, community, await makeHostileProject(join(dir.path, "hostile")));
   const close = async () => {
     await browser.close();
     await admin.close();

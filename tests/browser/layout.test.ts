@@ -20,13 +20,13 @@ afterAll(async () => {
 });
 
 /** Lists: their address, what they ask for, and a row of them. */
-const lists: readonly (readonly [path: string, asked: RouteName, row: string])[] = [
+const lists: readonly (readonly [path: string, asked: RouteName | readonly RouteName[], row: string])[] = [
   ["/", "communities.list", "main ul > li:has(h2)"],
   ["/rooms", "rooms.mine", "main ul > li"],
   ["/c/garden/rooms", "rooms.ofCommunity", "main ul > li"],
   ["/c/garden/proposals", "proposals.list", "main ul > li"],
   ["/c/garden/members", "communities.members", "main tbody > tr"],
-  ["/c/garden/moderation", "moderation.ledger", "main section:last-of-type ul > li"],
+  ["/c/garden/moderation", ["moderation.mine", "moderation.ledger"], "main ul > li"],
   ["/c/garden/announcements", "announcements.list", "main ul > li"],
   ["/instance/users", "users.list", "main tbody > tr"],
   ["/instance/registry", "registry.list", "main ul > li"],
@@ -49,8 +49,8 @@ describe.each([
     const moved: string[] = [];
     for (const [path, asked, row] of lists) {
       const { promise: released, resolve: release } = Promise.withResolvers<void>();
-      const pattern = new RegExp(`^${routes[asked].path.replaceAll(/:\w+/g, "[^/]+")}$`);
-      const isAsked = (url: URL) => pattern.test(url.pathname);
+      const patterns = [asked].flat().map((name) => new RegExp(`^${routes[name].path.replaceAll(/:\w+/g, "[^/]+")}$`));
+      const isAsked = (url: URL) => patterns.some((pattern) => pattern.test(url.pathname));
       await page.route(isAsked, async (route) => {
         await released;
         await route.continue();
@@ -68,6 +68,14 @@ describe.each([
       if (ratio < 0.7 || ratio > 1.4 || Math.abs(after.top - before.top) > aboveMaxPx) moved.push(seen);
     }
     expect(moved).toEqual([]);
+    await watched.close();
+  });
+});
+
+describe("a list", () => {
+  test("of which every row stands elsewhere on the page says so", async () => {
+    const watched = await web.open(world.people.alice, "/c/garden/plugins");
+    await watched.page.getByText("All of it is in this community already.").waitFor();
     await watched.close();
   });
 });

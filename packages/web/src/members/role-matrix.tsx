@@ -157,7 +157,12 @@ function RoleActs({
   const { community } = useCommunity();
   const lacked = lackedOf(community.permissions, role.permissions);
   const name = role.role;
-  if (!mayEdit) return <Badge>{role.builtIn ? t("matrix.builtIn") : t("matrix.own")}</Badge>;
+  if (!mayEdit)
+    return (
+      <p>
+        <Badge>{role.builtIn ? t("matrix.builtIn") : t("matrix.own")}</Badge>
+      </p>
+    );
   if (lacked !== undefined) return <p className="text-xs text-soft">{t("matrix.beyond", { what: nameOf(lacked) })}</p>;
   return (
     <div className={isStacked ? "grid justify-items-stretch gap-2 text-center" : "flex flex-wrap items-center gap-2"}>

@@ -14,7 +14,7 @@ import { useModerationTexts } from "./texts.ts";
 /** Outside of a community nothing tells of changes. */
 const askedAgainMs = 20_000;
 
-function useMine(community: string, everyMs?: number): PagesResult<LedgerEntry> {
+export function useMine(community: string, everyMs?: number): PagesResult<LedgerEntry> {
   return usePages(
     "moderation.mine",
     (before) => ({ params: { community }, query: { limit: 20, ...(before === undefined ? {} : { before }) } }),
@@ -24,9 +24,8 @@ function useMine(community: string, everyMs?: number): PagesResult<LedgerEntry> 
 }
 
 /** In the ledger: nothing at all when nothing concerns the reader. */
-export function AboutMeSection({ community }: { readonly community: string }) {
+export function AboutMeSection({ community, list }: { readonly community: string; readonly list: PagesResult<LedgerEntry> }) {
   const t = useModerationTexts();
-  const list = useMine(community);
   if (list.rows.length === 0 && list.error === null) return null;
   return (
     <Section title={t("mine.title")} lead={t("mine.lead")}>

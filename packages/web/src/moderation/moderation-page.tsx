@@ -7,7 +7,7 @@ import { useState } from "react";
 import { usePages } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
 import { Button, EmptyState, ListState, Page, PageHeader, SearchField, Section, SelectField } from "../ui/index.ts";
-import { AboutMeSection } from "./about-me.tsx";
+import { AboutMeSection, useMine } from "./about-me.tsx";
 import { LedgerCard } from "./ledger-card.tsx";
 import { ledgerViews, pickEntries, type LedgerView } from "./ledger-view.ts";
 import { ModerateDialog } from "./moderate-dialog.tsx";
@@ -24,14 +24,24 @@ export function ModerationPage() {
         lead={t("lead")}
         actions={can("moderation.act") && <Button onClick={() => setIsActing(true)}>{t("act")}</Button>}
       />
-      {community.roles !== undefined && <AboutMeSection community={ref} />}
-      <Ledger />
+      {community.roles === undefined ? <Ledger /> : <LedgerOfMember community={ref} />}
       {isActing && <ModerateDialog onClose={() => setIsActing(false)} />}
     </Page>
   );
 }
 
-function Ledger() {
+/** What concerns the reader stands above the ledger, which waits for it: else it would be pushed down when it comes. */
+function LedgerOfMember({ community }: { readonly community: string }) {
+  const mine = useMine(community);
+  return (
+    <>
+      <AboutMeSection community={community} list={mine} />
+      <Ledger isHeld={mine.isPending} />
+    </>
+  );
+}
+
+function Ledger({ isHeld = false }: { readonly isHeld?: boolean }) {
   const t = useModerationTexts();
   const { ref, can } = useCommunity();
   const [view, setView] = useState<LedgerView>("all");
@@ -46,7 +56,7 @@ function Ledger() {
   return (
     <Section title={t("list.label")} lead={can("moderation.act") ? t("decide.who") : `${t("actWho")} ${t("decide.who")}`}>
       <ListState
-        list={list}
+        list={isHeld ? { ...list, isPending: true, rows: [], error: null } : list}
         waiting={{ rows: 2, height: "h-105 sm:h-85" }}
         empty={<EmptyState title={t("list.none")}>{t("list.noneText")}</EmptyState>}
       >

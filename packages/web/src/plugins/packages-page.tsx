@@ -207,6 +207,7 @@ function Offered({
         list={offers}
         empty={<p className="text-soft">{search === "" ? t("packages.offersEmpty") : t("packages.offersNoMatch", { search })}</p>}
       >
+        {rows.length === 0 && offers.hasMore !== true && <p className="text-soft">{t("packages.offersAllHere")}</p>}
         <ul className="grid gap-3">
           {rows.map((offer) => (
             <OfferedRow key={offer.name} offer={offer} mayInstall={mayInstall} />

@@ -18,6 +18,7 @@ export const usePluginTexts = defineTexts("plugins", {
     emptyReader: "Somebody with the permission plugins.packages.manage can install one.",
     noMatch: "Nothing here has “{{search}}” in its name.",
     offersEmpty: "The registry of this instance offers nothing yet. Whoever runs packages publishes them with the command line.",
+    offersAllHere: "All of it is in this community already.",
     offersNoMatch: "The registry has nothing with “{{search}}” in its name.",
     by: "by",
     version: "Version {{version}}",
