@@ -8,8 +8,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, hasCode, isAppError, limits, streams, subjects } from "@althing/contract";
-import { findStream } from "@althing/store";
-import { createInbox, nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { createJetStreamLink, findStream } from "@althing/store";
+import { createInbox, errors, nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { headerRoomBytes } from "./nats-config.ts";
 
@@ -86,22 +86,16 @@ export interface RoomStreamOptions {
  * @throws {store.corrupt} it is missing and may not be made
  */
 export async function openRoomStream(nats: NatsConnection, options: RoomStreamOptions): Promise<RoomStream> {
-  const manager = await unavailable("the rooms' stream", () => jetstreamManager(nats, { timeout: 5_000 }));
-  const config = streamConfig(options.replicas, options.messagesPerRoomMax);
-  await unavailable("the rooms' stream", async () => {
-    try {
-      const { config: found } = await findStream(nats, config, { timeoutMs: 5_000, mayCreate: options.mayCreate });
-      // Its copies are raised in place and never lowered by a start.
-      await manager.streams.update(streams.rooms, { ...config, num_replicas: Math.max(found.num_replicas, config.num_replicas) });
-    } catch (error) {
-      if (!hasCode(error, "store.corrupt")) throw error;
-      throw new AppError("store.corrupt", { path: "JetStream", detail: "the rooms are there, the stream of their messages is missing" });
-    }
-  });
-  const ask = (request: object) => unavailable("history", () => directGet(nats, request));
+  await unavailable("the rooms' stream", () => bringToConfig(nats, options));
+  const link = createJetStreamLink({ connection: nats, stream: streams.rooms, timeoutMs });
   const isReplicated = options.shared || options.replicas > 1;
+  // What a server that died was asked is answered by nobody: it is asked anew as soon as there may be somebody else.
+  const silenceMs = isReplicated ? Math.min(timeoutMs, tryMs) : timeoutMs;
+  const manager = await jetstreamManager(nats, { timeout: silenceMs, checkAPI: false });
+  const again = <T>(what: string, question: () => Promise<T>) => unavailable(what, () => link.again(question));
+  const ask = (request: object) => again("history", () => directGet(nats, request, silenceMs));
   const newest = (input: string) =>
-    unavailable("history", async () => (await manager.streams.getMessage(streams.rooms, { last_by_subj: input }))?.seq ?? 0);
+    again("history", async () => (await manager.streams.getMessage(streams.rooms, { last_by_subj: input }))?.seq ?? 0);
 
   async function readOnce(input: string, { fromSeq, limit, maxBytes }: { fromSeq: number; limit: number; maxBytes: number }) {
     const found = await ask({ seq: Math.max(1, fromSeq), batch: limit, max_bytes: maxBytes, next_by_subj: input });
@@ -127,33 +121,42 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
       return found[0] ? toFrame(found[0]).seq : 0;
     },
     newest,
-    lastSeq: () => unavailable("the rooms' stream", async () => (await manager.streams.info(streams.rooms)).state.last_seq),
+    lastSeq: () => again("the rooms' stream", async () => (await manager.streams.info(streams.rooms)).state.last_seq),
     async purge(input) {
-      await unavailable("the rooms' stream", () => manager.streams.purge(streams.rooms, { filter: input }));
+      await again("the rooms' stream", () => manager.streams.purge(streams.rooms, { filter: input }));
     },
   };
+}
+
+async function bringToConfig(nats: NatsConnection, { replicas, messagesPerRoomMax, mayCreate }: RoomStreamOptions): Promise<void> {
+  const config = streamConfig(replicas, messagesPerRoomMax);
+  try {
+    const { config: found } = await findStream(nats, config, { timeoutMs, mayCreate });
+    const manager = await jetstreamManager(nats, { timeout: timeoutMs, checkAPI: false });
+    // Its copies are raised in place and never lowered by a start.
+    await manager.streams.update(streams.rooms, { ...config, num_replicas: Math.max(found.num_replicas, config.num_replicas) });
+  } catch (error) {
+    if (!hasCode(error, "store.corrupt")) throw error;
+    throw new AppError("store.corrupt", { path: "JetStream", detail: "the rooms are there, the stream of their messages is missing" });
+  }
 }
 
 /** A copy is a moment behind its leader, or its server has just come back and catches up. */
 const lagTries = 40;
 const lagWaitMs = 25;
 
-/** While nats-server takes in a new access list nobody answers for JetStream, for some milliseconds. */
-const reloadTries = 4;
-const reloadWaitMs = 50;
-/** The library's own class for it is not exported. */
-const isNobodyThere = (cause: unknown): boolean => cause instanceof Error && cause.name === "JetStreamNotEnabled";
+/** Of one question, however often it is asked. */
+const timeoutMs = 5_000;
+/** So long one server of several may say nothing. */
+const tryMs = 1_000;
 
-/** Gives whatever fails on the way to the server one code. What is asked here may be asked again. */
+/** Gives whatever fails on the way to the server one code. */
 async function unavailable<T>(what: string, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (cause) {
-      if (isAppError(cause)) throw cause;
-      if (!isNobodyThere(cause) || attempt === reloadTries) throw new AppError("nats.unavailable", { detail: what }, { cause });
-      await sleep(reloadWaitMs);
-    }
+  try {
+    return await work();
+  } catch (cause) {
+    if (isAppError(cause) && !hasCode(cause, "store.unavailable")) throw cause;
+    throw new AppError("nats.unavailable", { detail: what }, { cause });
   }
 }
 
@@ -163,14 +166,14 @@ function toFrame(message: Msg): StoredFrame {
   return { seq, at, bytes: message.data };
 }
 
-const directGetTimeoutMs = 5_000;
-
 /**
  * A batched direct get (ADR-31). A stored message always carries the server's `Nats-Sequence`; what has none is the server's own word: 204 ends
  * the batch, 404 says that there is nothing, anything else is an error.
+ * @throws {errors.TimeoutError} nothing came for `silenceMs` {errors.NoRespondersError}
  */
-function directGet(nats: NatsConnection, request: object): Promise<Msg[]> {
+function directGet(nats: NatsConnection, request: object, silenceMs: number): Promise<Msg[]> {
   return new Promise((resolve, reject) => {
+    const subject = `$JS.API.DIRECT.GET.${streams.rooms}`;
     const inbox = createInbox("_INBOX.hub");
     const found: Msg[] = [];
     const end = (error?: Error) => {
@@ -179,17 +182,20 @@ function directGet(nats: NatsConnection, request: object): Promise<Msg[]> {
       if (error) reject(error);
       else resolve(found);
     };
-    const timer = setTimeout(() => end(new Error("no answer in time")), directGetTimeoutMs);
+    const timer = setTimeout(() => end(new errors.TimeoutError()), silenceMs);
     const subscription = nats.subscribe(inbox, {
       callback: (error, message) => {
         if (error) return end(error);
-        if (serverNumber(message, "Nats-Sequence") !== undefined) return void found.push(message);
+        if (serverNumber(message, "Nats-Sequence") !== undefined) {
+          timer.refresh();
+          return void found.push(message);
+        }
         const code = message.headers?.code ?? 0;
-        return end(
-          code === 204 || code === 404 ? undefined : new Error(`direct get answered ${code} ${message.headers?.description ?? ""}`),
-        );
+        if (code === 204 || code === 404) return end();
+        if (code === 503) return end(new errors.NoRespondersError(subject));
+        return end(new Error(`direct get answered ${code} ${message.headers?.description ?? ""}`));
       },
     });
-    nats.publish(`$JS.API.DIRECT.GET.${streams.rooms}`, JSON.stringify(request), { reply: inbox });
+    nats.publish(subject, JSON.stringify(request), { reply: inbox });
   });
 }

@@ -73,3 +73,8 @@ const allPermissions: Readonly<Record<string, string>> = { ...instancePermission
 export function permissionWords(permission: string): string | undefined {
   return Object.hasOwn(allPermissions, permission) ? allPermissions[permission] : undefined;
 }
+
+/** @returns whoever may do it in a community, as a refusal or a reason names who can change something */
+export function memberWith(permission: CommunityPermission): string {
+  return `A member with the permission to ${communityPermissions[permission]} (${permission})`;
+}

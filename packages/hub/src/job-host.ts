@@ -11,6 +11,7 @@ import {
   installIdSchema,
   isAppError,
   jobScheduleSchema,
+  memberWith,
   type CommunityId,
   type Execution,
   type Install,
@@ -56,7 +57,7 @@ export function nextRunsOf(schedule: JobSchedule, afterMs: number, count: number
   return Array.from({ length: count }, (_, i) => (first + i) * periodMs + phaseMs);
 }
 
-const manager = "A member with plugins.packages.manage";
+const manager = memberWith("plugins.packages.manage");
 const noteMaxChars = 1_000;
 /** Rows of other calls of the package that began in the same moment. */
 const rowsBesideMax = 50;
@@ -78,7 +79,7 @@ export function createJobHost(parts: () => JobHostParts, nowMs: () => number): J
     if (!install.granted.jobs.includes(job)) return { rule: "grants.jobs", text: "the job was not granted", who: manager };
     const { values, reasons } = effectivePolicy(instance, community);
     if (values.backgroundJobs) return undefined;
-    const { text, who } = reasons["backgroundJobs"] ?? { text: "the product's default", who: "A member with plugins.policy.manage" };
+    const { text, who } = reasons["backgroundJobs"] ?? { text: "the product's default", who: memberWith("plugins.policy.manage") };
     return { rule: "backgroundJobs", text, who };
   }
 

@@ -39,9 +39,11 @@ export const defaultRolePermissions: Readonly<Record<CommunityRole, readonly str
 /** What an admin of the instance may do in a community without being a member. */
 export const instanceAdminPermissions: readonly CommunityPermission[] = reads;
 
+const grantors: readonly CommunityPermission[] = ["roles.manage", "members.manage"];
+const who = `A member with the permission to ${grantors.map((name) => `${communityPermissions[name]} (${name})`).join(" or to ")}`;
+
 /** May somebody who holds these permissions do it? A package's own permissions are `ext.<extensionId>.<name>`. */
 export function authorizeCommunity(held: ReadonlySet<string>, permission: CommunityPermission | `ext.${string}`): Decision {
-  const who = "A member of the community with roles.manage or members.manage";
   const isHeld = held.has(permission) || (permission.startsWith("ext.") && held.has(anyExtensionPermission));
   if (isHeld) return { allowed: true, reason: `your roles hold ${permission}`, who };
   return { allowed: false, reason: `none of your roles holds ${permission}`, who };

@@ -6,6 +6,7 @@
  * combined key by key. See docs/architecture/plugin-policy.md.
  */
 import {
+  memberWith,
   pluginLimitsSchema,
   type EffectivePolicy,
   type ErrorCode,
@@ -49,7 +50,7 @@ export const productPolicy: PluginPolicy & { readonly limits: PluginLimits } = {
 export const productCeilings: PluginPolicyChange = { trust: "signed_only", limits: productPolicy.limits };
 
 const instanceWho = "An admin of the instance";
-const communityWho = "A member with plugins.policy.manage";
+const communityWho = memberWith("plugins.policy.manage");
 const strictness = (mode: PluginPolicy["trust"]): number => ["allow_unsigned", "signed_only", "trusted_publishers"].indexOf(mode);
 
 export interface PolicyRefusal {

@@ -13,6 +13,7 @@ export { openFolderObjects, type FolderObjectsOptions } from "./open-folder-obje
 export { openJetStreamClaims, type JetStreamClaimsOptions } from "./open-jetstream-claims.ts";
 export { openJetStreamObjects, type JetStreamObjectsOptions } from "./open-jetstream-objects.ts";
 export { openJetStreamStore, type JetStreamStoreOptions } from "./open-jetstream-store.ts";
+export { createJetStreamLink, type JetStreamLink, type JetStreamLinkOptions } from "./jetstream-link.ts";
 export { findStream, type FindStreamOptions } from "./jetstream-stream.ts";
 export { openMemoryClaims, type MemoryClaimsOptions } from "./open-memory-claims.ts";
 export { openMemoryObjects } from "./open-memory-objects.ts";

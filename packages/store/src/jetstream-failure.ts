@@ -1,6 +1,7 @@
 /** What NATS answers or fails to answer, as errors of the catalogue; told apart by class and number, never by text. */
 import { AppError, isAppError } from "@althing/contract";
 import { JetStreamApiError } from "@nats-io/jetstream";
+import { errors } from "@nats-io/nats-core";
 
 /** Server's numbers; the second comes without the observed sequence. */
 export const wrongLastSequence: readonly number[] = [10_071, 10_164];
@@ -28,7 +29,8 @@ const temporarilyUnavailable = 10_008;
 /** Also as the library tells of it, whose own class is not exported, and the servers while they choose a leader. */
 export function isNobodyThere(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.code === temporarilyUnavailable;
-  return error instanceof NobodyThere || (error instanceof Error && error.name === "JetStreamNotEnabled");
+  if (error instanceof NobodyThere || error instanceof errors.NoRespondersError) return true;
+  return error instanceof Error && error.name === "JetStreamNotEnabled";
 }
 
 /** The answer to a publish. */

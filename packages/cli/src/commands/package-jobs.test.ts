@@ -6,7 +6,7 @@ import { runProgram } from "../program.ts";
 import { jobText } from "./package-jobs.ts";
 
 const slot = "2026-05-04T00:00:00.000Z";
-const blocked = { rule: "backgroundJobs", text: "the product's default", who: "A member with plugins.policy.manage" };
+const blocked = { rule: "backgroundJobs", text: "the product's default", who: "An admin of the instance" };
 const job = (more: object = {}): Job =>
   jobSchema.parse({ name: "digest", schedule: "weekly", granted: true, missed: 0, blockedSlots: 0, history: [], ...more });
 
@@ -26,12 +26,7 @@ test("a job that does not run says why and who can change that, and what became 
       ],
     }),
   );
-  for (const part of [
-    "0 9 * * 1 (Europe/Berlin)",
-    "does not run (backgroundJobs)",
-    "2 missed, 1 not allowed",
-    "A member with plugins.policy.manage",
-  ])
+  for (const part of ["0 9 * * 1 (Europe/Berlin)", "does not run (backgroundJobs)", "2 missed, 1 not allowed", "An admin of the instance"])
     expect(text).toContain(part);
   expect(text).toMatch(/ok {2,}by hand {2,}12 ms, 1\.2 M fuel {2,}7 sent/);
   expect(text).not.toContain("\u001b");

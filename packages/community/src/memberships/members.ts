@@ -4,7 +4,15 @@
  * Invariant: each change is decided on rows that were read for it and is written with the event that tells of it, or not at all.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, endpointIdSchema, type CommunityId, type CommunityMember, type EndpointId, type Handle } from "@althing/contract";
+import {
+  AppError,
+  endpointIdSchema,
+  memberWith,
+  type CommunityId,
+  type CommunityMember,
+  type EndpointId,
+  type Handle,
+} from "@althing/contract";
 import { withGuards, type Standing } from "../authority.ts";
 import type { MemberRow } from "../collections.ts";
 import { matcherOf, searchPage } from "../search.ts";
@@ -40,7 +48,7 @@ export interface Members {
 /** What every member sees of the others is for members; an admin of the instance is none by that. @throws {auth.forbidden} */
 export function requireMembership({ member }: Standing): void {
   if (member === undefined)
-    throw new AppError("auth.forbidden", { permission: "membership of this community", who: "A member with members.invite" });
+    throw new AppError("auth.forbidden", { permission: "membership of this community", who: memberWith("members.invite") });
 }
 
 export function createMembers(deps: ActDeps, rules: MembershipRules): Members {

@@ -5,7 +5,7 @@
  * permission → headers → body → invocation (quota, row, runner, response policy, row closed). Somebody who is not signed in learns nothing but
  * `auth.required` unless the endpoint is public by manifest, consent and today's policy. docs/architecture/gateway.md.
  */
-import { AppError, extensionIdSchema, hasCode, limits, type CommunityId, type ExtensionId } from "@althing/contract";
+import { AppError, extensionIdSchema, hasCode, limits, memberWith, type CommunityId, type ExtensionId } from "@althing/contract";
 import { authorizeCommunity, grantedPolicy } from "@althing/policy";
 import type { CommunityGate, PluginCaller } from "../extension-deps.ts";
 import type { Actor, Answered, Invocable, Invoker } from "../invoke/index.ts";
@@ -159,6 +159,6 @@ function toLeave({ outcome, body }: Answered, isPublic: boolean): Answered {
 }
 
 const notMember = (cause: unknown) =>
-  new AppError("auth.forbidden", { permission: "membership of this community", who: "A member with members.invite" }, { cause });
+  new AppError("auth.forbidden", { permission: "membership of this community", who: memberWith("members.invite") }, { cause });
 
 const printable = (text: string): string => text.slice(0, 200).replace(/[^\x20-\x7e]/g, "?");

@@ -8,6 +8,7 @@ import {
   AppError,
   extensionPagesSchema,
   hasCode,
+  memberWith,
   type CommunityId,
   type CommunityPermission,
   type EndpointId,
@@ -178,7 +179,7 @@ export function createInstalls(deps: InstallsDeps): Installs {
     async pages(caller, { community: ref }) {
       const community = await gate.resolve(caller, ref);
       if ((await gate.permissionsOf(caller, community)) === undefined)
-        throw new AppError("auth.forbidden", { permission: "membership of this community", who: "A member with members.invite" });
+        throw new AppError("auth.forbidden", { permission: "membership of this community", who: memberWith("members.invite") });
       const effective = effectiveOf(await gate.policy(community));
       const { records } = await rows.installs.list({ prefix: [community], limit: 1_000 });
       const extensions: ExtensionPages[] = [];

@@ -6,7 +6,7 @@
  * and policy are read and the claim is looked at once more. Nothing here repeats a run. docs/architecture/jobs.md.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, limits, type CommunityId, type Job, type JobBlock, type JobRun } from "@althing/contract";
+import { AppError, limits, memberWith, type CommunityId, type Job, type JobBlock, type JobRun } from "@althing/contract";
 import type { Store } from "@althing/store";
 import type { Authority } from "../../authority.ts";
 import { createBackOff } from "../../back-off.ts";
@@ -78,7 +78,7 @@ export interface JobsDeps {
 
 const nameOf = ({ community, install, job }: JobKey): string => `${community}/${install}/${job}`;
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const idle: JobBlock = { rule: "install", text: "the package is not active", who: "A member with plugins.packages.manage" };
+const idle: JobBlock = { rule: "install", text: "the package is not active", who: memberWith("plugins.packages.manage") };
 
 export function createJobs(deps: JobsDeps): Jobs {
   const { authority, host, clock, log } = deps;

@@ -7,6 +7,7 @@
 import type { Caller } from "@althing/bus";
 import {
   AppError,
+  memberWith,
   ulidSchema,
   type CommunityId,
   type CommunityPermission,
@@ -120,7 +121,7 @@ export function createProposalDesk(deps: ProposalsDeps): ProposalDesk {
   async function enter(caller: Caller, community: string, permission?: CommunityPermission): Promise<Present> {
     const { community: found, member, permissions, guards } = await authority.standing(caller, community);
     if (member === undefined)
-      throw new AppError("auth.forbidden", { permission: "membership of this community", who: "A member with members.invite" });
+      throw new AppError("auth.forbidden", { permission: "membership of this community", who: memberWith("members.invite") });
     if (permission !== undefined) requirePermission({ permissions }, permission);
     const settings = await modules.settings(found.value.id, "proposals");
     return { id: found.value.id, caller, settings, permissions, guards, manages: permissions.has("proposals.manage") };

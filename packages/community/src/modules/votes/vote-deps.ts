@@ -4,7 +4,7 @@
  * Invariant: everything is read afresh; a person who is no member of the community is shown nothing of its votes, whatever they administer.
  */
 import type { Caller } from "@althing/bus";
-import { AppError, type CommunityId, type EndpointId, type ProposalRow } from "@althing/contract";
+import { AppError, memberWith, type CommunityId, type EndpointId, type ProposalRow } from "@althing/contract";
 import type { Rec, Store } from "@althing/store";
 import type { Agenda } from "../../agenda.ts";
 import type { AnyPermission, Authority, Standing } from "../../authority.ts";
@@ -50,7 +50,7 @@ export interface MemberStanding extends Standing {
 export async function asMember(authority: Authority, caller: Caller, ref: string, permission?: AnyPermission): Promise<MemberStanding> {
   const standing = permission === undefined ? await authority.standing(caller, ref) : await authority.require(caller, ref, permission);
   const { member, community } = standing;
-  if (member === undefined) throw new AppError("auth.forbidden", { permission: "membership", who: "A member with members.invite" });
+  if (member === undefined) throw new AppError("auth.forbidden", { permission: "membership", who: memberWith("members.invite") });
   return { ...standing, member, id: community.value.id };
 }
 
