@@ -157,7 +157,10 @@ describe("a forged reply subject", () => {
     await all.count(replies.length * 3);
     await sa.nats.flush();
     all.subscription.unsubscribe();
-    const touched = new Set(all.got.map((message) => message.subject));
+    // The hub counts what rooms hold: its consumer asks for more whenever it has taken some.
+    const isCounting = ({ subject, text }: { readonly subject: string; readonly text: string }) =>
+      subject.startsWith("$JS.API.CONSUMER.MSG.NEXT.R0.") && text.startsWith('{"batch":');
+    const touched = new Set(all.got.filter((message) => !isCounting(message)).map((message) => message.subject));
     expect(touched).toEqual(new Set([own.subjects.publish, own.subjects.subscribe, fleeting.subjects.publish]));
     expect(inbox.got).toEqual([]);
     expect(heard.got).toEqual([]);

@@ -1,6 +1,8 @@
 /** The stream of public events on a real nats-server: order under several publishers, loss, and who may see it. */
 import { streams, subjects, type CommunityId, type PublicEvent } from "@althing/contract";
+import { startHostileNatsProxy, startNats } from "@althing/testkit";
 import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { codeOf, collect, startBus, type Person, type World } from "../test/start-bus.ts";
 import { createEventStream, type EventStream } from "./event-stream.ts";
@@ -92,4 +94,37 @@ describe("the stream of events", () => {
     await world.connection.account.flush();
     expect(seen.got).toEqual([]);
   });
+});
+
+it("asks again for what a leader that died did not answer, and stores an event once", async () => {
+  await using nats = await startNats();
+  await using proxy = await startHostileNatsProxy({ target: nats.url });
+  const connection = await connect({ servers: proxy.url });
+  try {
+    const events = createEventStream(connection);
+    await events.open();
+    const community = freshCommunity();
+    let lost = 0;
+    const loseNext = (part: string): Promise<void> =>
+      new Promise((resolve) =>
+        proxy.setOnMessage((_subject, _headers, payload) => {
+          if (!Buffer.from(payload).includes(part)) return "pass";
+          proxy.setOnMessage(() => "pass");
+          lost += 1;
+          resolve();
+          return "drop";
+        }),
+      );
+    const published = loseNext('{"stream":');
+    const publishing = expect(events.publish(eventOf(community, 1), 0)).rejects.toMatchObject({ code: "nats.unavailable" });
+    await published;
+    connection.publish(`$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${streams.events}`, "{}");
+    await publishing;
+    void loseNext("stream_msg_get_response");
+    expect(await events.last(community)).toMatchObject({ index: 1 });
+    expect(lost).toBe(2);
+    expect(await events.publish(eventOf(community, 1), 0)).toBeUndefined();
+  } finally {
+    await connection.close();
+  }
 });

@@ -5,7 +5,8 @@
  * however many hubs publish them. What it keeps is bounded by age and bytes, the oldest go first: it is a projection and can be made anew.
  * No user has a right to these subjects (docs/architecture/nats-access.md); what is in it is told in docs/architecture/events.md.
  */
-import { AppError, isAppError, limits, streams, subjects, type CommunityId, type PublicEvent } from "@althing/contract";
+import { AppError, hasCode, isAppError, limits, streams, subjects, type CommunityId, type PublicEvent } from "@althing/contract";
+import { createJetStreamLink } from "@althing/store";
 import { headers, nanos, type NatsConnection } from "@nats-io/nats-core";
 import {
   DiscardPolicy,
@@ -34,7 +35,10 @@ export interface EventStream {
 
 const codes = { streamMissing: 10_059, wrongLastSequence: 10_071, wrongLastSequenceOther: 10_164 } as const;
 const indexHeader = "Althing-Index";
+/** Of one question, however often it is asked. */
 const timeoutMs = 5_000;
+/** So long one server may say nothing. */
+const tryMs = 1_000;
 
 const configOf = (replicas: number): Partial<StreamConfig> & { name: string } => ({
   name: streams.events,
@@ -57,7 +61,7 @@ async function unavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (isAppError(cause)) throw cause;
+    if (isAppError(cause) && !hasCode(cause, "store.unavailable")) throw cause;
     throw new AppError("nats.unavailable", { detail: "the stream of events" }, { cause });
   }
 }
@@ -65,10 +69,13 @@ async function unavailable<T>(work: () => Promise<T>): Promise<T> {
 /** Asks nothing of the server yet. */
 export function createEventStream(nats: NatsConnection, { replicas = 1 }: { readonly replicas?: number } = {}): EventStream {
   const client: JetStreamClient = jetstream(nats, { timeout: timeoutMs });
+  // What a leader that died was asked is answered by nobody.
+  const link = createJetStreamLink({ connection: nats, stream: streams.events, timeoutMs });
+  const again = <T>(work: () => Promise<T>): Promise<T> => unavailable(() => link.again(work));
   let manager: Promise<JetStreamManager> | undefined;
   const managed = async (): Promise<JetStreamManager> => {
     // Not checked: that question is one of its own, and the first real one gives the same answer.
-    manager ??= jetstreamManager(nats, { timeout: timeoutMs, checkAPI: false });
+    manager ??= jetstreamManager(nats, { timeout: tryMs, checkAPI: false });
     return manager;
   };
   /** Two hubs may make it at the same time: the same configuration is taken twice. */
@@ -84,9 +91,9 @@ export function createEventStream(nats: NatsConnection, { replicas = 1 }: { read
     }
   }
   return {
-    open: () => unavailable(nameOf),
+    open: () => again(nameOf),
     last: (community) =>
-      unavailable(async () => {
+      again(async () => {
         const message = await (await managed()).streams.getMessage(streams.events, { last_by_subj: subjects.eventsOf(community) });
         return message === null ? { index: 0, sequence: 0 } : { index: Number(message.header.get(indexHeader)), sequence: message.seq };
       }),
@@ -95,12 +102,14 @@ export function createEventStream(nats: NatsConnection, { replicas = 1 }: { read
         const own = headers();
         own.set(indexHeader, String(event.index));
         try {
-          const ack = await client.publish(subjects.event(event.community, event.topic), JSON.stringify(event), {
-            msgID: event.hash,
-            headers: own,
-            timeout: timeoutMs,
-            expect: { lastSubjectSequence: lastSequence, lastSubjectSequenceSubject: subjects.eventsOf(event.community) },
-          });
+          const ack = await link.once(() =>
+            client.publish(subjects.event(event.community, event.topic), JSON.stringify(event), {
+              msgID: event.hash,
+              headers: own,
+              timeout: timeoutMs,
+              expect: { lastSubjectSequence: lastSequence, lastSubjectSequenceSubject: subjects.eventsOf(event.community) },
+            }),
+          );
           // Somebody stored it a moment ago, perhaps in a place that is gone: the caller looks.
           return ack.duplicate ? undefined : ack.seq;
         } catch (error) {
@@ -109,10 +118,10 @@ export function createEventStream(nats: NatsConnection, { replicas = 1 }: { read
         }
       }),
     async clear(community) {
-      await unavailable(async () => (await managed()).streams.purge(streams.events, { filter: subjects.eventsOf(community) }));
+      await again(async () => (await managed()).streams.purge(streams.events, { filter: subjects.eventsOf(community) }));
     },
     async remove() {
-      await unavailable(async () => {
+      await again(async () => {
         try {
           await (await managed()).streams.delete(streams.events);
         } catch (error) {

@@ -43,6 +43,8 @@ export type OverAddresses = (call: Attempts) => Promise<HttpAnswer>;
 const defaultTimes: FailoverTimes = { quietMs: 500, signMs: 700, patienceMs: 15_000 };
 const watchMaxMs = 4_000;
 const roundMaxMs = 500;
+/** What our own first attempt came to is known soon. */
+const oursMs = 100;
 /** An address that answered just now need not be asked whether it lives. */
 const freshMs = 1_000;
 
@@ -53,7 +55,9 @@ type Sign = "serves" | "shut" | "silent";
 class NodeShut extends HttpFailure {}
 
 /** What one address came to: an answer to give back, or the reason to go on. */
-type Outcome = { readonly answer: HttpAnswer } | { readonly error: AppError; readonly isPassing: boolean; readonly mayBeDone: boolean };
+type Outcome =
+  | { readonly answer: HttpAnswer }
+  | { readonly error: AppError; readonly isPassing: boolean; readonly mayBeDone: boolean; readonly isOurs?: boolean };
 
 export function createFailover(deps: FailoverDeps): OverAddresses {
   const { addresses } = deps;
@@ -114,14 +118,14 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
         return { answer };
       }
       const error = call.problemOf(answer);
-      // Our own first attempt, at a node that was given up: its outcome is known soon.
+      // Our own first attempt, at a node that was given up.
       const isOurs = mayBeDone && hasCode(error, "request.in_progress");
       if (answer.status !== 503 && !isOurs) {
         addresses.prefer(url);
         throw error;
       }
       addresses.leave(url);
-      return { error, isPassing: true, mayBeDone: false };
+      return { error, isPassing: true, mayBeDone: false, isOurs };
     } catch (error) {
       if (error instanceof HttpOversize) throw new AppError("client.bad_answer", { detail: error.message }, { cause: error });
       if (!(error instanceof HttpFailure)) throw error;
@@ -151,16 +155,18 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
       let last: AppError | undefined;
       /** A node's own word says more than another's silence. */
       let refusal: AppError | undefined;
+      let isOursRunning = false;
       for (const url of await orderFor(call)) {
         const outcome = await tryOne(call, url, mayBeDone);
         if ("answer" in outcome) return outcome.answer;
         last = outcome.error;
         if (outcome.isPassing) refusal = outcome.error;
         mayBeDone ||= outcome.mayBeDone;
+        isOursRunning ||= outcome.isOurs === true;
       }
       const failure = refusal ?? last ?? new AppError("client.unreachable", { detail: "no address was given" });
       if (addresses.count === 1 || refusal === undefined || performance.now() > deadlineMs) throw failure;
-      await pause(Math.min((failure.retryAfterSeconds ?? 0.25) * 1_000, roundMaxMs), call.signal);
+      await pause(isOursRunning ? oursMs : Math.min((failure.retryAfterSeconds ?? 0.25) * 1_000, roundMaxMs), call.signal);
       call.signal?.throwIfAborted();
     }
   };

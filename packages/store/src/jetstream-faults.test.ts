@@ -417,3 +417,39 @@ test("a claim whose leader died with the acknowledgement is refused as soon as t
     await connection.close();
   }
 });
+
+test("a claim that nobody takes, as while a leader is chosen, is sent again and given once", async () => {
+  const connection = await connect({ servers: nats.url });
+  const stream = `FAULT-${(streams += 1)}`;
+  const claims = openJetStreamClaims({ connection, stream, replicas: 1, timeoutMs: forEverMs });
+  const untilMs = Date.now() + 60_000;
+  try {
+    expect(await claims.claim("first", untilMs)).toBe(true);
+    const { streams: api } = await jetstreamManager(connection);
+    const { config } = await api.info(stream);
+    await api.delete(stream);
+    const claimed = claims.claim("second", untilMs);
+    // Long enough for the claim to meet nobody; however long, it is given.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await api.add(config);
+    expect(await claimed).toBe(true);
+    expect(await claims.claim("second", untilMs)).toBe(false);
+  } finally {
+    await claims.close();
+    await connection.close();
+  }
+});
+
+test("a claim that nobody takes in time is refused", async () => {
+  const connection = await connect({ servers: nats.url });
+  const stream = `FAULT-${(streams += 1)}`;
+  const claims = openJetStreamClaims({ connection, stream, replicas: 1, timeoutMs: 150 });
+  try {
+    expect(await claims.claim("first", Date.now() + 60_000)).toBe(true);
+    await (await jetstreamManager(connection)).streams.delete(stream);
+    await expect(claims.claim("second", Date.now() + 60_000)).rejects.toMatchObject({ code: "store.unavailable" });
+  } finally {
+    await claims.close();
+    await connection.close();
+  }
+});

@@ -14,6 +14,8 @@ const nobodyWaitMs = 25;
 /** What was asked of a new leader before its word reached us is answered by then. */
 const newLeaderMs = 100;
 
+const nobodyWait = () => new Promise((resolve) => setTimeout(resolve, nobodyWaitMs));
+
 class Interrupted extends Error {
   constructor(why: string) {
     super(why);
@@ -25,6 +27,8 @@ export interface JetStreamLink {
   /** One message and its answer, like `once`; no answer in time is an error. */
   request(subject: string, payload: string, header: MsgHdrs): Promise<Msg>;
   once<T>(ask: () => Promise<T>): Promise<T>;
+  /** Asks again as long as nobody takes the question, within the time limit: nothing was done then. Everything else fails at once. */
+  taken<T>(ask: () => Promise<T>): Promise<T>;
   again<T>(ask: () => Promise<T>): Promise<T>;
   close(): void;
 }
@@ -137,6 +141,16 @@ export function createJetStreamLink({ connection, stream, timeoutMs, reconnected
       return exchange(subject, payload, header);
     },
     once,
+    async taken(ask) {
+      for (const startedMs = performance.now(); ;) {
+        try {
+          return await ask();
+        } catch (error) {
+          if (!isNobodyThere(error) || performance.now() - startedMs > timeoutMs) throw error;
+          await nobodyWait();
+        }
+      }
+    },
     async again(ask) {
       const startedMs = performance.now();
       for (;;) {
@@ -145,7 +159,7 @@ export function createJetStreamLink({ connection, stream, timeoutMs, reconnected
         } catch (error) {
           const isWorthAnother = error instanceof Interrupted || error instanceof errors.TimeoutError || isNobodyThere(error);
           if (!isWorthAnother || performance.now() - startedMs > timeoutMs) throw error;
-          if (isNobodyThere(error)) await new Promise((resolve) => setTimeout(resolve, nobodyWaitMs));
+          if (isNobodyThere(error)) await nobodyWait();
         }
       }
     },

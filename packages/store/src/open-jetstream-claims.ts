@@ -75,7 +75,7 @@ export function openJetStreamClaims(options: JetStreamClaimsOptions): ClaimStore
       const header = headers();
       header.set(headerNames.expect, String(expect));
       header.set(headerNames.ttl, `${Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000))}s`);
-      const reply = await asking.request(subject, String(expiresAtMs), header);
+      const reply = await asking.taken(() => asking.request(subject, String(expiresAtMs), header));
       const answer = reply.json<PublishAnswer>();
       if (answer.error === undefined) return true;
       if (!wrongLastSequence.includes(answer.error.err_code ?? 0))
