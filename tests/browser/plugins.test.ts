@@ -549,7 +549,7 @@ describe("who may not", { timeout: 120_000 }, () => {
     for (const name of ["Switch off", "Switch on"]) expect(await button(page, name).count()).toBe(0);
     expect(await tab(page, "Remove").count()).toBe(0);
     await tab(page, "Settings").click();
-    await page.getByText("A member with the permission plugins.settings.manage can change these.").waitFor();
+    await page.getByText(/You can read these and not change them\. These can: /).waitFor();
     expect(await page.getByLabel("Mode").isDisabled()).toBe(true);
     expect(await button(page, "Save settings").count()).toBe(0);
     expect(await button(page, "Set API_KEY").count()).toBe(0);
@@ -557,7 +557,7 @@ describe("who may not", { timeout: 120_000 }, () => {
     await page.getByRole("heading", { name: "tick" }).waitFor();
     expect(await button(page, "Run now").count()).toBe(0);
     await page.goto(`${world.web.instance.url}${pathOf("garden", "org.example.set", "/remove")}`);
-    await page.getByText("A member with the permission plugins.packages.manage can remove it.").waitFor();
+    await page.getByText("You cannot remove this package.").waitFor();
     await page.goto(`${world.web.instance.url}/c/garden/plugins/modules`);
     await page.getByRole("heading", { name: "Welcome" }).waitFor();
     expect(await button(page, /^Switch off/).count()).toBe(0);

@@ -63,12 +63,13 @@ test("the rule, what was seen and who can change it are shown where the refusal 
   await refuseWith(page, /\/api\/communities\/rules$/, {
     status: 403,
     code: "policy.upload_forbidden",
-    params: { who: "An admin of the instance", rule: "upload", observed: "false" },
+    params: { who: "An admin of the instance", rule: "upload", observed: "false", key: "upload.files" },
   });
   await page.goto(`${world.instance.url}/c/rules`);
   const text = await told(page);
   expect(text).toMatch(/Rule upload/);
   expect(text).toMatch(/What was seen false/);
+  expect(text).toMatch(/Setting upload\.files/);
   expect(text).toMatch(/Who can change it An admin of the instance/);
   expect(text).toContain("An admin of the instance can allow files to be uploaded");
   expect(text).toMatch(/Request 0123456789abcdef/);

@@ -77,3 +77,10 @@ export function useNamesOfThoseWho(permission: CommunityPermission): string | un
   if (names.length === 0) return undefined;
   return names.length > namedMax ? t("someOf", { names: names.slice(0, namedMax).join(", ") }) : names.join(", ");
 }
+
+/** For whoever may not: whom to ask. */
+export function ThoseWhoCan({ permission }: { readonly permission: CommunityPermission }) {
+  const t = useAppTexts();
+  const who = useNamesOfThoseWho(permission);
+  return <bdi>{who === undefined ? t("adminsCan") : t("theseCan", { who })}</bdi>;
+}

@@ -13,6 +13,8 @@ export const useAppTexts = defineTexts("app", {
   communityNav: "Community",
   extensions: "Extensions",
   someOf: "{{names}} and others",
+  theseCan: "These can: {{who}}.",
+  adminsCan: "An admin of the community can.",
   connection: {
     lost: "Not connected. What is on the screen may be old; trying again by itself.",
     back: "Connected again.",

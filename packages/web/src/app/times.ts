@@ -5,14 +5,20 @@
  */
 import { locale } from "./i18n.ts";
 
-/** IANA name, of the machine the browser runs on. */
-export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Each takes a page some milliseconds to make, on a phone tens of them, and few pages need all: made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
 
-const dayFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
-const clockFormat = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
-const fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
-const shortFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const relativeFormat = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+/** IANA name, of the machine the browser runs on. */
+export const timeZone = once(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+
+const dayFormat = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium" }));
+const clockFormat = once(() => new Intl.DateTimeFormat(locale, { timeStyle: "short" }));
+const fullFormat = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }));
+const shortFormat = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }));
+const relativeFormat = once(() => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
 
 const units = [
   ["year", 31_536_000],
@@ -31,22 +37,22 @@ function dateOf(time: string | number): Date | undefined {
 /** With weekday, seconds and zone. @param time ISO 8601 or milliseconds since 1970 */
 export function fullTime(time: string | number): string {
   const date = dateOf(time);
-  return date === undefined ? String(time) : fullFormat.format(date);
+  return date === undefined ? String(time) : fullFormat().format(date);
 }
 
 export function shortTime(time: string | number): string {
   const date = dateOf(time);
-  return date === undefined ? String(time) : shortFormat.format(date);
+  return date === undefined ? String(time) : shortFormat().format(date);
 }
 
 export function dayOf(time: string | number): string {
   const date = dateOf(time);
-  return date === undefined ? String(time) : dayFormat.format(date);
+  return date === undefined ? String(time) : dayFormat().format(date);
 }
 
 export function clockTime(time: string | number): string {
   const date = dateOf(time);
-  return date === undefined ? String(time) : clockFormat.format(date);
+  return date === undefined ? String(time) : clockFormat().format(date);
 }
 
 /** "in 3 hours", "2 days ago", "now". */
@@ -54,8 +60,8 @@ export function relativeTime(time: string | number, nowMs: number = Date.now()):
   const date = dateOf(time);
   if (date === undefined) return String(time);
   const seconds = Math.round((date.getTime() - nowMs) / 1_000);
-  for (const [unit, length] of units) if (Math.abs(seconds) >= length) return relativeFormat.format(Math.trunc(seconds / length), unit);
-  return relativeFormat.format(0, "second");
+  for (const [unit, length] of units) if (Math.abs(seconds) >= length) return relativeFormat().format(Math.trunc(seconds / length), unit);
+  return relativeFormat().format(0, "second");
 }
 
 /** Value of `<input type="datetime-local">` in the reader's zone. */
@@ -70,15 +76,15 @@ export function fromLocalInput(value: string): string | undefined {
   return dateOf(value)?.toISOString();
 }
 
-const numberFormat = new Intl.NumberFormat(locale);
-const compactFormat = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const numberFormat = once(() => new Intl.NumberFormat(locale));
+const compactFormat = once(() => new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }));
 
 export function wholeNumber(value: number): string {
-  return numberFormat.format(value);
+  return numberFormat().format(value);
 }
 
 export function compactNumber(value: number): string {
-  return compactFormat.format(value);
+  return compactFormat().format(value);
 }
 
 const byteUnits = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;

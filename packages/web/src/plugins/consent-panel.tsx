@@ -6,6 +6,7 @@
 import type { Install } from "@althing/contract";
 import { useState } from "react";
 import { useAct } from "../app/calls.ts";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Actions, Button, Refusal, Section, useToast } from "../ui/index.ts";
 import { AskedList } from "./asked-list.tsx";
 import { DataFacts, EndpointFacts, LimitFacts } from "./consent-facts.tsx";
@@ -43,7 +44,13 @@ export function ConsentPanel({ here }: { readonly here: PackageHere }) {
         <DataFacts grants={chosen} view={view} effective={effective} />
         <LimitFacts view={view} effective={effective} />
         <EndpointFacts view={view} />
-        {mayManage ? <Decision here={here} refused={refused} /> : <p className="font-semibold">{t("notAllowed")}</p>}
+        {mayManage ? (
+          <Decision here={here} refused={refused} />
+        ) : (
+          <p className="font-semibold">
+            {t("notAllowed")} <ThoseWhoCan permission="plugins.packages.manage" />
+          </p>
+        )}
       </div>
     </Section>
   );

@@ -8,7 +8,7 @@ export const useConsentTexts = defineTexts("consent", {
   upgradeLead: "It asks for more than version {{before}}, which goes on running until you agree.",
   upgradeOffLead: "It asks for more than version {{before}}. Nothing of it runs before you agree.",
   cameIn: "It came in",
-  notAllowed: "A member with the permission plugins.packages.manage decides this.",
+  notAllowed: "You can read this and not decide it.",
   grantAndStart: "Agree and switch on",
   grantOnly: "Agree, leave it off",
   upgrade: "Agree and upgrade",

@@ -8,6 +8,7 @@ import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Card, ChoiceField, EmptyState, Page, PageHeader, Refusal, Section, Skeleton, useToast } from "../ui/index.ts";
 import { OwnRegistryForm, UrlForm } from "./registry-forms.tsx";
 import { usePluginTexts } from "./texts.ts";
@@ -44,8 +45,19 @@ export function InstallPage() {
   return (
     <Page>
       <PageHeader title={t("install.title")} lead={t("install.lead")} above={above} />
-      {can("plugins.packages.manage") ? <Ways /> : <EmptyState title={t("install.notAllowed")} />}
+      {can("plugins.packages.manage") ? <Ways /> : <NotAllowed />}
     </Page>
+  );
+}
+
+function NotAllowed() {
+  const t = usePluginTexts();
+  return (
+    <EmptyState title={t("install.notAllowed")}>
+      <p>
+        <ThoseWhoCan permission="plugins.packages.manage" />
+      </p>
+    </EmptyState>
   );
 }
 

@@ -88,13 +88,13 @@ function NextRun({ job }: { readonly job: Job }) {
   const t = useJobTexts();
   if (job.next === undefined) return t("noNext");
   const zone = zoneOf(job.schedule);
-  const there = zone === timeZone ? undefined : timeInZone(job.next, zone);
+  const there = zone === timeZone() ? undefined : timeInZone(job.next, zone);
   return (
     <span className="grid">
       <span>
         <Time at={job.next} />
       </span>
-      <span>{t("nextHere", { time: shortTime(job.next), zone: timeZone })}</span>
+      <span>{t("nextHere", { time: shortTime(job.next), zone: timeZone() })}</span>
       {there !== undefined && <span className="text-soft">{t("nextThere", { time: there, zone })}</span>}
     </span>
   );

@@ -4,6 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useAct, useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Card, EmptyState, LinkButton, Page, PageHeader, Refusal, Section, Skeleton, useToast } from "../ui/index.ts";
 import { moduleSchemaOf } from "./module-schema.ts";
 import { useModuleTexts } from "./module-texts.ts";
@@ -101,7 +102,16 @@ function ModuleSettings({ state: { module, enabled, settings, revision } }: { re
           <p>{t("offNote")}</p>
         </Card>
       )}
-      <Section title={t("settings")} {...(maySet ? {} : { lead: t("readOnly") })}>
+      <Section
+        title={t("settings")}
+        lead={
+          maySet ? undefined : (
+            <>
+              {t("readOnly")} <ThoseWhoCan permission="plugins.settings.manage" />
+            </>
+          )
+        }
+      >
         <SettingsEditor
           schema={schema}
           value={settings}

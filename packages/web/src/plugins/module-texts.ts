@@ -11,7 +11,7 @@ export const useModuleTexts = defineTexts("modules", {
   switchedOn: "{{name}} is on.",
   switchedOff: "{{name}} is off. What it keeps stays.",
   settings: "Settings",
-  readOnly: "A member with the permission plugins.settings.manage can switch and set this.",
+  readOnly: "You can read these and not change them.",
   offNote:
     "While it is off, nobody can begin anything new with it. What was begun ends at its time: a vote is closed and counted, a mute ends.",
   saved: "The settings of {{name}} are saved.",

@@ -82,7 +82,7 @@ export const usePackageTexts = defineTexts("package", {
   settings: {
     title: "Settings",
     none: "This package has no settings.",
-    readOnly: "A member with the permission plugins.settings.manage can change these.",
+    readOnly: "You can read these and not change them.",
     secrets: "Secrets",
     secretsLead:
       "Keys and passwords for the package. They are stored encrypted, are never shown again, and leave only towards the servers you name.",
@@ -223,6 +223,6 @@ export const usePackageTexts = defineTexts("package", {
     purgeText: "It stops at once, and everything it kept is deleted for good. This cannot be undone.",
     typeName: "Type {{name}} to confirm",
     done: "{{name}} is removed.",
-    notAllowed: "A member with the permission plugins.packages.manage can remove it.",
+    notAllowed: "You cannot remove this package.",
   },
 });

@@ -9,6 +9,7 @@ import { Link } from "@tanstack/react-router";
 import { useDeferredValue, useState, type ReactNode } from "react";
 import { usePages, useRead, type PagesResult } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Badge, EmptyState, LinkButton, ListState, Page, SearchField, Section } from "../ui/index.ts";
 import { upgradeOf } from "./install-state.ts";
 import { viewOfManifest } from "./manifest-view.ts";
@@ -81,7 +82,11 @@ function Installed({
         empty={
           <EmptyState title={t("packages.emptyTitle")}>
             <p>{t("packages.empty")}</p>
-            {!mayInstall && <p className="mt-2">{t("packages.emptyReader")}</p>}
+            {!mayInstall && (
+              <p className="mt-2">
+                {t("packages.emptyReader")} <ThoseWhoCan permission="plugins.packages.manage" />
+              </p>
+            )}
           </EmptyState>
         }
       >

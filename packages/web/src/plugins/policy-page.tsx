@@ -7,7 +7,7 @@
 import type { PluginPolicyChange, RouteResponse } from "@althing/contract";
 import { useAct, useRead } from "../app/calls.ts";
 import { useCommunity } from "../app/community.tsx";
-import { useNamesOfThoseWho } from "../app/people.tsx";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { wholeNumber } from "../app/times.ts";
 import { Badge, Button, Card, Page, Refusal, Section, Skeleton, Table, useToast } from "../ui/index.ts";
 import { PluginsHeader } from "./plugin-tabs.tsx";
@@ -35,11 +35,10 @@ export function PolicyPage() {
 
 function ReadOnlyNote() {
   const t = usePolicyTexts();
-  const who = useNamesOfThoseWho("plugins.policy.manage");
   return (
     <Card tone="note">
       <p>
-        <bdi>{who === undefined ? t("readOnly") : t("readOnlyAsk", { who })}</bdi>
+        {t("readOnly")} <ThoseWhoCan permission="plugins.policy.manage" />
       </p>
     </Card>
   );

@@ -4,8 +4,7 @@ import { defineTexts } from "../app/i18n.ts";
 export const usePolicyTexts = defineTexts("policy", {
   title: "What packages may do here",
   lead: "Packages are programs of other people. This policy says which may come in and what they may do. A change holds from the next call on.",
-  readOnly: "You can see the policy and not change it. A member with the permission plugins.policy.manage can.",
-  readOnlyAsk: "You can see the policy and not change it. These can: {{who}}.",
+  readOnly: "You can see the policy and not change it.",
   save: "Save the policy",
   saved: "The policy is saved. It holds from the next call on.",
   undoTyping: "Put back what is saved",

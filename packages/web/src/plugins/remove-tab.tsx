@@ -2,6 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAct } from "../app/calls.ts";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Button, ChoiceField, ConfirmDialog, EmptyState, Section, TextField, useToast } from "../ui/index.ts";
 import type { PackageHere } from "./package-here.ts";
 import { usePackageTexts } from "./package-texts.ts";
@@ -12,7 +13,14 @@ export function RemoveTab({ here }: { readonly here: PackageHere }) {
   const t = usePackageTexts();
   const [data, setData] = useState<Data>("keep");
   const [isAsking, setIsAsking] = useState(false);
-  if (!here.mayManage) return <EmptyState title={t("remove.notAllowed")} />;
+  if (!here.mayManage)
+    return (
+      <EmptyState title={t("remove.notAllowed")}>
+        <p>
+          <ThoseWhoCan permission="plugins.packages.manage" />
+        </p>
+      </EmptyState>
+    );
   return (
     <Section title={t("remove.title")} lead={t("remove.lead")}>
       <div className="grid gap-5">

@@ -1,6 +1,7 @@
 /** Settings of a package by its own schema, and its secrets. */
 import type { Install } from "@althing/contract";
 import { useAct } from "../app/calls.ts";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Section, useToast } from "../ui/index.ts";
 import { packageChanges, type PackageHere } from "./package-here.ts";
 import { usePackageTexts } from "./package-texts.ts";
@@ -21,7 +22,16 @@ export function SettingsTab({ here }: { readonly here: PackageHere }) {
   );
   return (
     <>
-      <Section title={t("settings.title")} {...(maySet ? {} : { lead: t("settings.readOnly") })}>
+      <Section
+        title={t("settings.title")}
+        lead={
+          maySet ? undefined : (
+            <>
+              {t("settings.readOnly")} <ThoseWhoCan permission="plugins.settings.manage" />
+            </>
+          )
+        }
+      >
         {view.settings === undefined ? (
           <p className="text-soft">{t("settings.none")}</p>
         ) : (

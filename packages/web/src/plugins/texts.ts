@@ -15,7 +15,7 @@ export const usePluginTexts = defineTexts("plugins", {
     emptyTitle: "No packages yet",
     empty:
       "A package adds something the community lacks: polls, greetings, a digest of the week. Install one from a file or from a registry. It stays powerless until somebody reads what it asks for and agrees.",
-    emptyReader: "Somebody with the permission plugins.packages.manage can install one.",
+    emptyReader: "You cannot install packages here.",
     noMatch: "Nothing here has “{{search}}” in its name.",
     offersEmpty: "The registry of this instance offers nothing yet. Whoever runs packages publishes them with the command line.",
     offersAllHere: "All of it is in this community already.",
@@ -61,7 +61,7 @@ export const usePluginTexts = defineTexts("plugins", {
     title: "Install a package",
     above: "Plugins",
     lead: "A package that comes in does nothing yet. Next you see what it asks for, and decide.",
-    notAllowed: "You cannot install packages here. A member with the permission plugins.packages.manage can.",
+    notAllowed: "You cannot install packages here.",
     ways: "Where is the package",
     way: { upload: "A file on this device", own: "The registry of this instance", url: "Another registry, by its address" },
     off: {

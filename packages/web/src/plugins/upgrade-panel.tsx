@@ -7,6 +7,7 @@
 import type { Install } from "@althing/contract";
 import { useState } from "react";
 import { useAct } from "../app/calls.ts";
+import { ThoseWhoCan } from "../app/people.tsx";
 import { Actions, Badge, Button, ConfirmDialog, Refusal, Section, Time, useToast } from "../ui/index.ts";
 import { AskedList } from "./asked-list.tsx";
 import { useConsentTexts } from "./consent-texts.ts";
@@ -60,7 +61,9 @@ export function UpgradePanel({ here, pending }: { readonly here: PackageHere; re
         {mayManage ? (
           <UpgradeDecision here={here} pending={pending} refused={refused} />
         ) : (
-          <p className="font-semibold">{t("notAllowed")}</p>
+          <p className="font-semibold">
+            {t("notAllowed")} <ThoseWhoCan permission="plugins.packages.manage" />
+          </p>
         )}
       </div>
     </Section>

@@ -68,7 +68,7 @@ function AtField({ value, onChange }: { readonly value: string; readonly onChang
       <TextField
         type="datetime-local"
         label={t("endAt")}
-        hint={t("zone", { zone: timeZone })}
+        hint={t("zone", { zone: timeZone() })}
         value={value}
         onChange={(event) => onChange(event.target.value)}
       />

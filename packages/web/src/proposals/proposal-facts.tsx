@@ -44,7 +44,7 @@ export function ProposalFacts({ proposal }: { readonly proposal: Proposal }) {
   const { author, rule, topic, state, closesAt, votingOpenedAt, closedAt, ballots } = proposal;
   const at = (time: string) => (
     <>
-      <Time at={time} form="full" /> <span className="text-soft">({t("zone", { zone: timeZone })})</span>
+      <Time at={time} form="full" /> <span className="text-soft">({t("zone", { zone: timeZone() })})</span>
     </>
   );
   const isVote = votingOpenedAt !== undefined;

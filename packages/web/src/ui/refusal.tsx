@@ -27,6 +27,10 @@ interface Told {
 }
 
 const hidden = new Set(["detail", "who", "rule", "observed", "text", "requestId"]);
+const factNames = [
+  ...(["key", "level", "path", "limit", "expected", "host", "version", "state"] as const),
+  ...(["capability", "extension", "module", "community", "room", "role", "handle"] as const),
+];
 
 function useTold(error: unknown): Told {
   const t = useUiTexts();
@@ -38,10 +42,14 @@ function useTold(error: unknown): Told {
   const { params } = error;
   const row = (name: string, value: string | number | boolean | undefined, isCode = true): Row[] =>
     value === undefined || value === "" ? [] : [{ name, value: String(value), isCode }];
+  const factName = (name: string): string => {
+    const known = factNames.find((one) => one === name);
+    return known === undefined ? name : t(`refusal.facts.${known}`);
+  };
   const able = whoCan(error.code, error.row);
   const who = params["who"] ?? (able === undefined ? undefined : t(`refusal.${able}`));
   const others = Object.entries(params).flatMap(([name, value]) =>
-    hidden.has(name) || error.message.includes(String(value)) ? [] : row(name, value),
+    hidden.has(name) || error.message.includes(String(value)) ? [] : row(factName(name), value),
   );
   return {
     text: error.message,
