@@ -6,7 +6,6 @@
  */
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig } from "vite";
-import { eagerCompile } from "./eager-compile.ts";
 import { slimContract } from "./slim-contract.ts";
 
 // What is built is what is shipped, whoever builds: a test run's own NODE_ENV would bring in the development builds of libraries, twice the size.
@@ -14,7 +13,7 @@ process.env["NODE_ENV"] = "production";
 
 const config = defineConfig({
   base: "/",
-  plugins: [tailwindcss(), slimContract(), eagerCompile()],
+  plugins: [tailwindcss(), slimContract()],
   build: {
     outDir: "dist",
     emptyOutDir: true,

@@ -77,7 +77,8 @@ test("a secret vote begins: the trustee makes the key, a voter casts a sealed ba
   ]);
   receiptFile = await readFile(await download.path(), "utf8");
   expect(receiptFile).toContain(`Receipt: ${receipt}`);
-  expect(receiptFile, "the file does not say what was voted").not.toMatch(/Bob|o1/);
+  // A receipt is random: one in a hundred holds either by chance.
+  expect(receiptFile.replaceAll(receipt, ""), "the file does not say what was voted").not.toMatch(/Bob|o1/);
   await keys.page.getByRole("button", { name: "I have kept it" }).click();
   await keys.page.getByText("You cast a secret ballot.").waitFor();
   expect(casts).toBe(1);

@@ -558,6 +558,7 @@ describe("who may not", { timeout: 120_000 }, () => {
     expect(await button(page, "Run now").count()).toBe(0);
     await page.goto(`${world.web.instance.url}${pathOf("garden", "org.example.set", "/remove")}`);
     await page.getByText("You cannot remove this package.").waitFor();
+    await page.getByText(/^These can: /).waitFor();
     await page.goto(`${world.web.instance.url}/c/garden/plugins/modules`);
     await page.getByRole("heading", { name: "Welcome" }).waitFor();
     expect(await button(page, /^Switch off/).count()).toBe(0);

@@ -66,7 +66,7 @@ async function unavailable<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Asks nothing of the server yet. */
+/** Asks nothing of the server yet, but to be told of elections. */
 export function createEventStream(nats: NatsConnection, { replicas = 1 }: { readonly replicas?: number } = {}): EventStream {
   const client: JetStreamClient = jetstream(nats, { timeout: timeoutMs });
   // What a leader that died was asked is answered by nobody.

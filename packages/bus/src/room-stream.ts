@@ -90,7 +90,7 @@ export async function openRoomStream(nats: NatsConnection, options: RoomStreamOp
   const link = createJetStreamLink({ connection: nats, stream: streams.rooms, timeoutMs });
   const isReplicated = options.shared || options.replicas > 1;
   // What a server that died was asked is answered by nobody: it is asked anew as soon as there may be somebody else.
-  const silenceMs = isReplicated ? Math.min(timeoutMs, tryMs) : timeoutMs;
+  const silenceMs = isReplicated ? tryMs : timeoutMs;
   const manager = await jetstreamManager(nats, { timeout: silenceMs, checkAPI: false });
   const again = <T>(what: string, question: () => Promise<T>) => unavailable(what, () => link.again(question));
   const ask = (request: object) => again("history", () => directGet(nats, request, silenceMs));

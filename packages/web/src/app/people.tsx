@@ -78,9 +78,13 @@ export function useNamesOfThoseWho(permission: CommunityPermission): string | un
   return names.length > namedMax ? t("someOf", { names: names.slice(0, namedMax).join(", ") }) : names.join(", ");
 }
 
-/** For whoever may not: whom to ask. */
-export function ThoseWhoCan({ permission }: { readonly permission: CommunityPermission }) {
+/** For whoever may not: whom to ask. @param text in front of it, what it is that they may not */
+export function ThoseWhoCan({ permission, text = "" }: { readonly permission: CommunityPermission; readonly text?: string }) {
   const t = useAppTexts();
   const who = useNamesOfThoseWho(permission);
-  return <bdi>{who === undefined ? t("adminsCan") : t("theseCan", { who })}</bdi>;
+  return (
+    <>
+      {text} <bdi>{who === undefined ? t("adminsCan") : t("theseCan", { who })}</bdi>
+    </>
+  );
 }

@@ -5,7 +5,7 @@
  */
 import { locale } from "./i18n.ts";
 
-/** Each takes a page some milliseconds to make, on a phone tens of them, and few pages need all: made when it is first asked for. */
+/** Making one takes milliseconds, and few pages need all: made when it is first asked for. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());

@@ -48,7 +48,7 @@ export function ConsentPanel({ here }: { readonly here: PackageHere }) {
           <Decision here={here} refused={refused} />
         ) : (
           <p className="font-semibold">
-            {t("notAllowed")} <ThoseWhoCan permission="plugins.packages.manage" />
+            <ThoseWhoCan permission="plugins.packages.manage" text={t("notAllowed")} />
           </p>
         )}
       </div>

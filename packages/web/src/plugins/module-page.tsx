@@ -102,16 +102,7 @@ function ModuleSettings({ state: { module, enabled, settings, revision } }: { re
           <p>{t("offNote")}</p>
         </Card>
       )}
-      <Section
-        title={t("settings")}
-        lead={
-          maySet ? undefined : (
-            <>
-              {t("readOnly")} <ThoseWhoCan permission="plugins.settings.manage" />
-            </>
-          )
-        }
-      >
+      <Section title={t("settings")} lead={maySet ? undefined : <ThoseWhoCan permission="plugins.settings.manage" text={t("readOnly")} />}>
         <SettingsEditor
           schema={schema}
           value={settings}

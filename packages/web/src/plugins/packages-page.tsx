@@ -84,7 +84,7 @@ function Installed({
             <p>{t("packages.empty")}</p>
             {!mayInstall && (
               <p className="mt-2">
-                {t("packages.emptyReader")} <ThoseWhoCan permission="plugins.packages.manage" />
+                <ThoseWhoCan permission="plugins.packages.manage" text={t("packages.emptyReader")} />
               </p>
             )}
           </EmptyState>

@@ -38,7 +38,7 @@ function ReadOnlyNote() {
   return (
     <Card tone="note">
       <p>
-        {t("readOnly")} <ThoseWhoCan permission="plugins.policy.manage" />
+        <ThoseWhoCan permission="plugins.policy.manage" text={t("readOnly")} />
       </p>
     </Card>
   );

@@ -24,13 +24,7 @@ export function SettingsTab({ here }: { readonly here: PackageHere }) {
     <>
       <Section
         title={t("settings.title")}
-        lead={
-          maySet ? undefined : (
-            <>
-              {t("settings.readOnly")} <ThoseWhoCan permission="plugins.settings.manage" />
-            </>
-          )
-        }
+        lead={maySet ? undefined : <ThoseWhoCan permission="plugins.settings.manage" text={t("settings.readOnly")} />}
       >
         {view.settings === undefined ? (
           <p className="text-soft">{t("settings.none")}</p>

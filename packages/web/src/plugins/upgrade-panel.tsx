@@ -62,7 +62,7 @@ export function UpgradePanel({ here, pending }: { readonly here: PackageHere; re
           <UpgradeDecision here={here} pending={pending} refused={refused} />
         ) : (
           <p className="font-semibold">
-            {t("notAllowed")} <ThoseWhoCan permission="plugins.packages.manage" />
+            <ThoseWhoCan permission="plugins.packages.manage" text={t("notAllowed")} />
           </p>
         )}
       </div>
