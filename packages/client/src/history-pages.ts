@@ -13,19 +13,25 @@ export interface HistoryPage {
   readonly lastSeq: number;
 }
 
+export interface ReadOptions {
+  /** A sequence that is known to be there: a node whose history ends before it is behind. */
+  readonly until?: number;
+  readonly pageMax?: number;
+}
+
 /** From the frame after `after` to the end; a node that has not got there yet is asked again. @throws {client.bad_answer} sequences that do not grow */
 export async function* readHistoryPages(
   api: Api,
   room: RoomId,
   after: number,
-  pageMax: number = limits.historyPageMax,
+  { until = after, pageMax = limits.historyPageMax }: ReadOptions = {},
 ): AsyncGenerator<HistoryPage> {
   for (let at = after; ;) {
     const query = { after: at, limit: pageMax };
     const page = await askUntilCurrent(
       api,
       () => api.call("rooms.history", { params: { room }, query }),
-      ({ lastSeq }) => lastSeq < at,
+      ({ lastSeq, next, frames }) => lastSeq < at || (next === undefined && (frames.at(-1)?.seq ?? lastSeq) < until),
     );
     checkOrder(page.frames, at);
     yield page;

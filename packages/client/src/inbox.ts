@@ -66,6 +66,10 @@ interface Attached {
 
 /** How long a frame that came too early waits for those before it; longer than a sender takes to send one again. */
 const gapWaitMs = 2_500;
+/** From one look into history to the next while a frame waits: the first comes at once, unless there was one a moment ago. */
+const lookPausesMs = [500, 1_000, 2_000, gapWaitMs];
+/** Whoever waits longer for a page found nobody who answered: what senders lost meanwhile they send again only now. */
+const slowAnswerMs = 1_000;
 /** The same where a node may have died with the frame, and the others first elect a leader. */
 const electionWaitMs = 15_000;
 /** Frames whose signatures are verified on other threads before their turn; the pool serves files too, and must not wait long for us. */
@@ -79,7 +83,12 @@ export function createInbox(deps: InboxDeps): Inbox {
   const handlers = new Set<Attached>();
   const tasks = createTaskQueue({ aheadMax, onFailure: (error) => end(error) });
   let received = core.memory.cursor ?? 0;
-  let gapTimer: ReturnType<typeof setTimeout> | undefined;
+  let lookTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Looks since something is held. */
+  let looks = 0;
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  /** Since when history answers, after it did not for long. */
+  let readableMs = Number.NEGATIVE_INFINITY;
   let overlapping = false;
   let closed = false;
   /** The last handler threw: its message stays uncommitted. */
@@ -169,10 +178,10 @@ export function createInbox(deps: InboxDeps): Inbox {
       else {
         const facts =
           own === undefined ? chain(openPatiently(parsed as ParsedFrame, origin, before?.verdict), factsOf) : ownFacts(core, own);
-        const offer = sequencer.offer(place, { facts: facts instanceof Promise ? await facts : facts, at: arrival.at });
+        const offer = sequencer.offer(place, { facts: facts instanceof Promise ? await facts : facts, at: arrival.at }, performance.now());
         core.missed(offer.gaps);
         for (const placed of offer.ready) await deliver(placed);
-        if (offer.verdict === "held") await repair();
+        if (offer.verdict === "held") watchHeld();
         if (offer.verdict === "deliver" || offer.verdict === "held") return;
       }
     } catch (error) {
@@ -186,27 +195,51 @@ export function createInbox(deps: InboxDeps): Inbox {
     else core.counter.count("repeated");
   }
 
-  /** Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. */
-  async function repair(): Promise<void> {
-    if (gapTimer !== undefined) return;
-    gapTimer = setTimeout(() => enqueue({ run: endOfWait }), deps.api.isSeveral === true ? electionWaitMs : gapWaitMs);
-    unref(gapTimer);
-    await readStored(core.memory.cursor ?? 0);
+  /** How long a held frame may wait at least, from when the wait began. */
+  const heldMaxMs = () => (deps.api.isSeveral === true ? electionWaitMs : gapWaitMs);
+
+  /**
+   * Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. Each stream has its own wait, and
+   * however many there are, history is read for all of them together: who sends in disorder must not have it read for each frame.
+   */
+  function watchHeld(): void {
+    const { heldSinceMs } = sequencer;
+    if (lookTimer !== undefined || heldSinceMs === undefined) return;
+    const nowMs = performance.now();
+    const nextMs = lookedMs + (lookPausesMs[Math.min(looks, lookPausesMs.length - 1)] ?? gapWaitMs);
+    const endMs = Math.max(heldSinceMs + heldMaxMs(), readableMs + gapWaitMs);
+    lookTimer = setTimeout(
+      () => {
+        lookTimer = undefined;
+        enqueue({ run: look });
+      },
+      Math.max(0, Math.min(nextMs, endMs) - nowMs),
+    );
+    unref(lookTimer);
   }
 
-  async function endOfWait(): Promise<void> {
-    gapTimer = undefined;
-    if (!sequencer.holding) return;
-    await readStored(core.memory.cursor ?? 0);
-    const { ready, gaps } = sequencer.giveUp();
-    core.missed(gaps);
-    for (const placed of ready) await deliver(placed);
+  async function look(): Promise<void> {
+    if (sequencer.heldSinceMs !== undefined) {
+      await readStored(core.memory.cursor ?? 0);
+      looks += 1;
+      const nowMs = performance.now();
+      lookedMs = nowMs;
+      if (nowMs - readableMs >= gapWaitMs) {
+        const { ready, gaps } = sequencer.giveUp(nowMs - heldMaxMs());
+        core.missed(gaps);
+        for (const placed of ready) await deliver(placed);
+      }
+    }
+    if (sequencer.heldSinceMs === undefined) looks = 0;
+    watchHeld();
   }
 
-  /** Reads history after `from` and takes in every frame of it. */
-  async function readStored(from: number): Promise<void> {
+  /** Reads history after `from` and takes in every frame of it. @param until a sequence that is known to be there */
+  async function readStored(from: number, until = from): Promise<void> {
+    let askedMs = performance.now();
     await patiently(async () => {
-      for await (const page of readHistoryPages(deps.api, core.id, from)) {
+      for await (const page of readHistoryPages(deps.api, core.id, from, { until })) {
+        if (performance.now() - askedMs > slowAnswerMs) readableMs = performance.now();
         checkEnd(page, from);
         for (const stored of page.frames) {
           received = Math.max(received, stored.seq);
@@ -222,8 +255,10 @@ export function createInbox(deps: InboxDeps): Inbox {
           );
           if (handlers.size === 0) return;
         }
+        askedMs = performance.now();
       }
     });
+    watchHeld();
   }
 
   /** History ends before what was delivered: it was cut back (an old backup, or a lie). Said, and followed from there: counters drop what comes again. */
@@ -245,7 +280,7 @@ export function createInbox(deps: InboxDeps): Inbox {
       core.dropped(new AppError("frame.misplaced", { expected: "the room's stream", observed: "a message without a sequence" }));
       return;
     }
-    if (arrival.previous > received) await readStored(received);
+    if (arrival.previous > received) await readStored(received, arrival.previous);
     received = Math.max(received, arrival.seq);
     await take(arrival, own, "live", before);
   }
@@ -371,7 +406,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     async close() {
       closed = true;
       stopEpochs();
-      clearTimeout(gapTimer);
+      clearTimeout(lookTimer);
       end(undefined);
       await tasks.running;
     },

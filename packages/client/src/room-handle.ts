@@ -295,7 +295,7 @@ async function readHistory(deps: OpenRoomDeps, options: HistoryOptions): Promise
   const limit = options.limit ?? 200;
   const pages =
     options.last === undefined
-      ? readHistoryPages(api, core.id, options.after ?? 0, Math.min(limit, 1_000))
+      ? readHistoryPages(api, core.id, options.after ?? 0, { pageMax: Math.min(limit, 1_000) })
       : [await readLastFrames(api, core.id, options.last)];
   for await (const page of pages) {
     for (const stored of page.frames) {

@@ -36,12 +36,14 @@ export interface Offer<T> {
 }
 
 export interface Sequencer<T> {
-  readonly holding: boolean;
+  /** Since when the stream that waits longest does; absent while nothing is held. */
+  readonly heldSinceMs: number | undefined;
   /** Has this frame been handed out already? Then it need not be verified. */
   isOld(place: Place): Verdict | undefined;
-  offer(place: Place, item: T): Offer<T>;
-  /** The wait is over: hand out what is held, in order, and name what is missing. */
-  giveUp(): { readonly ready: readonly Placed<T>[]; readonly gaps: readonly Gap[] };
+  /** @param nowMs of a clock that only goes forward: from then on waits what is held */
+  offer(place: Place, item: T, nowMs: number): Offer<T>;
+  /** The wait is over of streams that wait since `sinceMs` or longer: hand out what is held of them, in order, and name what is missing. */
+  giveUp(sinceMs: number): { readonly ready: readonly Placed<T>[]; readonly gaps: readonly Gap[] };
   /** A frame was handled for good. Returns what to append to the state. */
   commit(place: Place): RoomEntry;
   /** A sequence was handled without a frame to hand out (junk, a repetition, no key). */
@@ -56,6 +58,8 @@ const heldMax = 4_096;
 /** @param memory read and advanced in place. @param holds false where nothing is stored: what did not come in order will not come. */
 export function createSequencer<T>(memory: RoomMemory, holds: boolean): Sequencer<T> {
   const held = new Map<string, Map<number, Placed<T>>>();
+  /** Since when each of them waits for the frame that is missing first. */
+  const heldSince = new Map<string, number>();
   const floating = new Set<string>();
   /** Sequences taken in and not yet committed: the cursor stays below the lowest of them. */
   const outstanding = new Set<number>();
@@ -69,7 +73,12 @@ export function createSequencer<T>(memory: RoomMemory, holds: boolean): Sequence
 
   const isPast = (place: Place) => place.epoch < memory.receiveEpoch - epochWindow || place.counter < expected(place);
 
-  const takeFollowing = (key: string, after: number, into: Placed<T>[]) => {
+  const forget = (key: string) => {
+    held.delete(key);
+    heldSince.delete(key);
+  };
+
+  const takeFollowing = (key: string, after: number, into: Placed<T>[], nowMs: number) => {
     const waiting = held.get(key);
     if (waiting === undefined) return;
     for (let counter = after; ; counter += 1) {
@@ -79,12 +88,13 @@ export function createSequencer<T>(memory: RoomMemory, holds: boolean): Sequence
       heldCount -= 1;
       into.push(next);
     }
-    if (waiting.size === 0) held.delete(key);
+    heldSince.set(key, nowMs);
+    if (waiting.size === 0) forget(key);
   };
 
   const release = (key: string): { ready: Placed<T>[]; gaps: Gap[] } => {
     const waiting = [...(held.get(key)?.values() ?? [])].toSorted((a, b) => a.counter - b.counter);
-    held.delete(key);
+    forget(key);
     heldCount -= waiting.length;
     let next = memory.streams[key]?.next ?? 0;
     let missing = 0;
@@ -95,8 +105,9 @@ export function createSequencer<T>(memory: RoomMemory, holds: boolean): Sequence
     return { ready: waiting, gaps: missing > 0 ? [{ key, count: missing }] : [] };
   };
 
-  const hold = (placed: Placed<T>): Offer<T> => {
+  const hold = (placed: Placed<T>, nowMs: number): Offer<T> => {
     const waiting = held.get(placed.key) ?? new Map<number, Placed<T>>();
+    if (waiting.size === 0) heldSince.set(placed.key, nowMs);
     held.set(placed.key, waiting);
     if (waiting.has(placed.counter)) {
       if (placed.seq !== undefined && placed.seq !== waiting.get(placed.counter)?.seq) outstanding.delete(placed.seq);
@@ -121,23 +132,24 @@ export function createSequencer<T>(memory: RoomMemory, holds: boolean): Sequence
   };
 
   return {
-    get holding() {
-      return heldCount > 0;
+    get heldSinceMs() {
+      return heldSince.size === 0 ? undefined : Math.min(...heldSince.values());
     },
     isOld: (place) => (isPast(place) ? repetition(memory, place) : undefined),
-    offer(place, item) {
+    offer(place, item, nowMs) {
       if (isPast(place)) return { verdict: repetition(memory, place), ready: [], gaps: [] };
       const next = expected(place);
       const placed = { ...place, item };
       if (place.seq !== undefined) outstanding.add(place.seq);
-      if (place.counter > next && holds) return hold(placed);
+      if (place.counter > next && holds) return hold(placed, nowMs);
       const gaps = place.counter > next ? [{ key: place.key, count: place.counter - next }] : [];
       const ready = [placed];
-      takeFollowing(place.key, place.counter + 1, ready);
+      takeFollowing(place.key, place.counter + 1, ready, nowMs);
       return { verdict: "deliver", ready, gaps };
     },
-    giveUp() {
-      const all = [...held.keys()].map(release);
+    giveUp(sinceMs) {
+      const over = [...heldSince].flatMap(([key, heldMs]) => (heldMs <= sinceMs ? [key] : []));
+      const all = over.map(release);
       return { ready: all.flatMap((one) => one.ready), gaps: all.flatMap((one) => one.gaps) };
     },
     commit(place) {
