@@ -28,8 +28,11 @@ type Outcome =
   | { readonly type: "error"; readonly error: unknown }
   | { readonly type: "killed"; readonly rule: SandboxKillRule; readonly detail: string };
 
-/** What reading the smallest thing from guest memory costs a guest whose lists may be of resources, each of which is looked up. */
-const smallestLift = 16;
+/**
+ * What reading the smallest thing from guest memory costs a guest whose lists may be of handles: as much as an empty text, because each becomes an object
+ * before the function they are for can refuse them. The thread stands still meanwhile, so they must run out long before the watchdog's patience does.
+ */
+const smallestLift = 64;
 /** The host's `http.fetch` and `log.write`, for shims. */
 const fetchOperation: Operation = { name: "http.fetch", answered: true };
 const logOperation: Operation = { name: "log.write", answered: false };
