@@ -151,6 +151,10 @@ test("the key of that node opens it, the key of another node or none does not, a
   expect([existsSync(at("no")), readdirSync(place.path).filter((name) => name.startsWith(".althing-"))]).toEqual([false, []]);
 });
 
+/** Components that a runner has ready on disk. */
+const preparedIn = (folder: string): string[] =>
+  readdirSync(at(folder, "runner", "components")).filter((name) => /^[0-9a-f]{64}$/.test(name));
+
 async function saidIn(room: RoomHandle): Promise<Set<string>> {
   const texts = new Set<string>();
   for (let after = 0; ;) {
@@ -203,6 +207,8 @@ test.each([
     const said = await saidIn(await client.rooms.open("the-orchard-room"));
     await client.close();
     expect(before.messages.filter((text) => !said.has(text))).toEqual([]);
+    // Nobody has called it here yet.
+    await eventually(() => preparedIn(to.folder).length === 1, "the package is prepared before it is called", 60_000);
     await requireAllOf(url, to.folder);
     await alone.ok("room", "send", "the-orchard-room", "and the gate is open again", ...alice, ...url);
     expect(await alone.ok("room", "history", "the-orchard-room", ...alice, ...url)).toContain("and the gate is open again");

@@ -40,6 +40,7 @@ import {
   createInvoker,
   createKvStore,
   createObserved,
+  createPrepareAhead,
   createQuotas,
   createRegistry,
   createRunnerClient,
@@ -72,11 +73,13 @@ import { createInstallCommit } from "./install-commit.ts";
 import { createJobHost, tellOfInstalls } from "./job-host.ts";
 import type { HubLog } from "./log.ts";
 import { noteDecided } from "./request-outcome.ts";
-import { within } from "./ticker.ts";
+import { startTicker, within } from "./ticker.ts";
 import { openHubTracing, type TracedGateway } from "./tracing.ts";
 
 /** Time for running jobs to end at a stop. */
 const jobsEndMs = 5_000;
+/** How soon after a runner is up it is asked to prepare what runs. */
+const prepareIntervalMs = 1_000;
 
 export interface ExtensionPlane {
   readonly community: CommunityPlane;
@@ -113,6 +116,8 @@ export interface ExtensionPlaneOptions {
   readonly peerTls?: PeerTls | undefined;
   /** Base of this node's runner; `undefined` while it is down. */
   readonly runnerUrl: () => string | undefined;
+  /** Does this node serve? */
+  readonly isOpen: () => boolean;
   readonly onInvocation: (seen: InvocationSeen) => void;
 }
 
@@ -263,6 +268,11 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
   });
   await executions.closeLost();
   await installs.sweep();
+  const ahead = createPrepareAhead({ store, runner, clock, log });
+  const preparing = startTicker({
+    ...{ intervalMs: prepareIntervalMs, mayRun: options.isOpen, work: ahead.look },
+    onFailure: (err) => options.log.warn({ err }, "packages could not be prepared ahead"),
+  });
   // Last: they begin at once, and only `close` ends them.
   community.hooks.start();
   const projection = createEventProjection({
@@ -291,7 +301,9 @@ export async function openExtensionPlane(options: ExtensionPlaneOptions): Promis
       await projection.close();
       await community.hooks.close();
       fetcher.close();
+      ahead.close();
       await runner.close();
+      await preparing.stop();
       await objects.close();
       await executionStore?.close();
       await tracing?.close();
@@ -331,9 +343,7 @@ async function readTrustFiles({ signing_trust_bundle: path }: Config): Promise<{
   return { ...(filePem === undefined ? {} : { filePem }), ...(fileCrls === undefined ? {} : { fileCrls }) };
 }
 
-/** Where browsers load extension pages from. */
+/** Where browsers load extension pages from: by default in this family also where the hub listens on `::1`, because a page's policy has no form for an IPv6 address. */
 export function publicBaseOf(config: Config): string {
-  if (config.runner_public_base !== undefined) return config.runner_public_base.replace(/\/$/, "");
-  const host = config.host === "::1" || config.host === "[::1]" ? "[::1]" : "127.0.0.1";
-  return `http://${host}:${config.ports.runner}`;
+  return config.runner_public_base?.replace(/\/$/, "") ?? `http://127.0.0.1:${config.ports.runner}`;
 }

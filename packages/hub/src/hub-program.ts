@@ -259,6 +259,7 @@ export function createHubProgram(options: HubProgramOptions): HubProgram {
     return openExtensionPlane({
       ...{ config, folder, bus, connection, store, nowMs: options.nowMs, log: ownLog, runnerToken, peerTls },
       runnerUrl: () => runner.url,
+      isOpen: () => gate.state === "open",
       onInvocation: (seen) => hub.metrics.observeInvocation(seen),
     });
   }

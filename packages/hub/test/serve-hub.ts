@@ -106,6 +106,7 @@ export async function serveHub(options: ServeOptions = {}): Promise<ServedHub> {
   const extensions = await openExtensionPlane({
     ...{ config, folder, bus: state.bus, connection: state.connection, store: state.store, nowMs, log, runnerToken },
     runnerUrl: () => steer.runnerUrl,
+    isOpen: () => gate.state === "open",
     onInvocation: (seen) => hub.metrics.observeInvocation(seen),
   });
   const store = forgetful(state.store, () => steer.answersLost);

@@ -4,6 +4,7 @@ export {
   createRunnerClient,
   hasBegun,
   type Executed,
+  type RunnerAt,
   type RunnerClient,
   type RunnerClientOptions,
   type RunnerHealth,

@@ -31,9 +31,20 @@ export interface Executed {
   readonly body: Uint8Array;
 }
 
-export interface RunnerClient {
+/** One runner, whichever else there are. */
+export interface RunnerAt {
+  readonly url: string;
+  /** `undefined`: it does not answer. */
+  health(): Promise<RunnerHealth | undefined>;
   /** @throws {component.refused} {ext.integrity} {ext.unavailable} {ext.timeout} */
   prepare(contentHash: string): Promise<PrepareResult>;
+}
+
+export interface RunnerClient {
+  /** On any runner. @throws {component.refused} {ext.integrity} {ext.unavailable} {ext.timeout} */
+  prepare(contentHash: string): Promise<PrepareResult>;
+  /** Those of now. */
+  runners(): readonly RunnerAt[];
   /** What it throws answers `hasBegun`. @throws {ext.unavailable} {ext.timeout} {ext.response_too_large} */
   execute(head: ExecuteHead, body: Uint8Array, deadlineMs: number, signal?: AbortSignal): Promise<Executed>;
   /** Of every runner that answers. */
@@ -184,12 +195,12 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     }
   }
 
-  /** @returns the body of an answer 200 */
-  async function ask(question: Question): Promise<Uint8Array> {
+  /** @param only the runner to ask; any, when absent. @returns the body of an answer 200 */
+  async function ask(question: Question, only?: string): Promise<Uint8Array> {
     const tried = new Set<string>();
     for (;;) {
       if (question.signal?.aborted === true) throw neverBegun("the caller went away");
-      const url = choose(tried);
+      const url = only === undefined ? choose(tried) : tried.has(only) ? undefined : only;
       if (url === undefined) throw neverBegun(tried.size === 0 ? "no runner is up" : "no runner could be reached");
       tried.add(url);
       const answer = await askOne(url, question);
@@ -210,17 +221,26 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     }
   }
 
+  async function prepare(contentHash: string, only?: string): Promise<PrepareResult> {
+    const question = {
+      ...{ path: "/v1/prepare", type: "application/json", body: JSON.stringify({ contentHash }) },
+      ...{ timeoutMs: prepareTimeoutMs, answerMaxBytes: 1024 * 1024, signal: undefined },
+    };
+    const parsed = prepareResultSchema.safeParse(parseJson(await ask(question, only)));
+    if (!parsed.success) throw unavailable("the runner's answer does not fit the protocol", parsed.error);
+    if (parsed.data.contentHash !== contentHash) throw unavailable("the runner answered for another bundle");
+    return parsed.data;
+  }
+
   return {
-    async prepare(contentHash) {
-      const bytes = await ask({
-        ...{ path: "/v1/prepare", type: "application/json", body: JSON.stringify({ contentHash }) },
-        ...{ timeoutMs: prepareTimeoutMs, answerMaxBytes: 1024 * 1024, signal: undefined },
-      });
-      const parsed = prepareResultSchema.safeParse(parseJson(bytes));
-      if (!parsed.success) throw unavailable("the runner's answer does not fit the protocol", parsed.error);
-      if (parsed.data.contentHash !== contentHash) throw unavailable("the runner answered for another bundle");
-      return parsed.data;
-    },
+    prepare: (contentHash) => prepare(contentHash),
+
+    runners: () =>
+      [...new Set(baseUrls())].map((url) => ({
+        url,
+        health: () => healthOf(url),
+        prepare: (contentHash: string) => prepare(contentHash, url),
+      })),
 
     async execute(head, body, deadlineMs, signal) {
       const bytes = await ask({
