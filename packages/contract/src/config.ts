@@ -8,9 +8,9 @@ import { z } from "zod";
 import { AppError } from "./app-error.ts";
 import { clusterNodeSchema, judgeCluster, nodeNameGrammar, replicaCounts, replicasOf, type Replicas } from "./cluster-settings.ts";
 import { communityModes, platformModes, registrationModes } from "./community-schemas.ts";
-import { isLoopbackHost } from "./loopback-host.ts";
+import { bareHost, isLoopbackHost } from "./loopback-host.ts";
 
-export { isLoopbackHost } from "./loopback-host.ts";
+export { isLoopbackHost, urlHost } from "./loopback-host.ts";
 
 interface Setting {
   readonly schema: z.ZodType;
@@ -55,7 +55,7 @@ export const otlpEndpointSchema = z.string().refine(
 
 export const settings = {
   data: { schema: z.string().min(1).default("./data"), flag: "--data", env: "ALTHING_DATA", value: "DIR", help: "folder that holds everything" },
-  host: { schema: z.string().min(1).default("127.0.0.1"), flag: "--host", env: "ALTHING_HOST", value: "ADDRESS", help: "address to listen on" },
+  host: { schema: z.string().min(1).overwrite(bareHost).default("127.0.0.1"), flag: "--host", env: "ALTHING_HOST", value: "ADDRESS", help: "address to listen on" },
   port: { schema: port.default(8470), flag: "--port", env: "ALTHING_PORT", value: "N", help: "the hub's port; the others follow (N+1 runner, N+2 NATS, N+3 WebSocket, N+4 routes, N+5 internal) unless set" },
   runner_port: { schema: port.optional(), flag: "--runner-port", env: "ALTHING_RUNNER_PORT", value: "N", help: "port of extension pages (default 8471)" },
   nats_port: { schema: port.optional(), flag: "--nats-port", env: "ALTHING_NATS_PORT", value: "N", help: "port of NATS clients (default 4250)" },
@@ -64,7 +64,7 @@ export const settings = {
   internal_port: { schema: port.optional(), flag: "--internal-port", env: "ALTHING_INTERNAL_PORT", value: "N", help: "loopback port of metrics (default 8475)" },
   store: { schema: z.enum(["sqlite", "kv"]).default("sqlite"), flag: "--store", env: "ALTHING_STORE", value: "KIND", help: "where state is kept: sqlite (one node) or kv (JetStream)" },
   auth: { schema: z.enum(["enforce", "off"]).default("enforce"), flag: "--auth", env: "ALTHING_AUTH", value: "MODE", help: "enforce, or off on loopback for experiments" },
-  origins: { schema: list.default([]), flag: "--origins", env: "ALTHING_ORIGINS", value: "URLS", help: "public addresses of this instance, comma separated (default: the loopback names)" },
+  origins: { schema: list.default([]), flag: "--origins", env: "ALTHING_ORIGINS", value: "URLS", help: "public addresses of this instance, comma separated (default: the one address of --host; on loopback, or where all are listened on, the loopback names)" },
   tls_cert: { schema: z.string().optional(), flag: "--tls-cert", env: "ALTHING_TLS_CERT", value: "FILE", help: "certificate chain in PEM" },
   tls_key: { schema: z.string().optional(), flag: "--tls-key", env: "ALTHING_TLS_KEY", value: "FILE", help: "private key in PEM, mode 0600" },
   behind_proxy: { schema: flag.default(false), flag: "--behind-proxy", env: "ALTHING_BEHIND_PROXY", help: "a reverse proxy ends TLS; trust its X-Forwarded-For" },
@@ -215,7 +215,7 @@ export function externalNats(config: Config): ExternalNats | undefined {
   const { nats_url: url, nats_acl_file: aclFile, nats_pid_file: pidFile } = config;
   if (url === undefined || aclFile === undefined || pidFile === undefined) return undefined;
   const { protocol, hostname, port } = new URL(url);
-  return { url, host: hostname.replace(/^\[|\]$/g, ""), port: Number(port), tls: protocol === "tls:", aclFile, pidFile };
+  return { url, host: bareHost(hostname), port: Number(port), tls: protocol === "tls:", aclFile, pidFile };
 }
 
 /**
@@ -257,9 +257,8 @@ export function peerListener(config: Config): PeerListener | undefined {
   const { internal_tls_url: url, internal_tls_cert: cert, internal_tls_key: key, internal_tls_ca: ca } = config;
   if (url === undefined || cert === undefined || key === undefined || ca === undefined) return undefined;
   const { hostname, origin, port: given } = new URL(url);
-  const bare = (host: string) => host.replace(/^\[|\]$/g, "");
-  const binding = { host: bare(config.internal_tls_host), port: given === "" ? 443 : Number(given) };
-  return { url: origin, name: bare(hostname), binding, files: { cert, key, ca } };
+  const binding = { host: bareHost(config.internal_tls_host), port: given === "" ? 443 : Number(given) };
+  return { url: origin, name: bareHost(hostname), binding, files: { cert, key, ca } };
 }
 
 const peerSettings = ["internal_tls_url", "internal_tls_cert", "internal_tls_key", "internal_tls_ca"] as const;

@@ -270,13 +270,19 @@ function peerRouter(
   return createRouter({ ...parts, routes: served, limiter: unlimited, behindProxy: false });
 }
 
+const loopbackFamilies: Readonly<Record<string, readonly string[]>> = {
+  "127.0.0.1": ["127.0.0.1", "::1"],
+  "::1": ["::1", "127.0.0.1"],
+  localhost: ["127.0.0.1", "::1"],
+};
+
 /** On loopback both families are taken: a browser may find `localhost` on either, and nobody else may sit on the other. */
 function bindings({ config, socketPath, peerTls }: HubOptions): PlannedBinding[] {
-  const host = config.host.replace(/^\[|\]$/g, "");
-  const planned: PlannedBinding[] = [{ kind: "public", binding: { host, port: config.ports.hub }, optional: false }];
-  if (host === "127.0.0.1" || host === "localhost")
-    planned.push({ kind: "public", binding: { host: host === "localhost" ? "127.0.0.1" : "::1", port: config.ports.hub }, optional: true });
-  if (host === "localhost") planned[0] = { kind: "public", binding: { host: "::1", port: config.ports.hub }, optional: true };
+  const planned: PlannedBinding[] = (loopbackFamilies[config.host] ?? [config.host]).map((address, index) => ({
+    kind: "public",
+    binding: { host: address, port: config.ports.hub },
+    optional: index > 0,
+  }));
   planned.push({ kind: "port", binding: { host: "127.0.0.1", port: config.ports.internal }, optional: false });
   const peers = peerListener(config);
   if (peers !== undefined && peerTls !== undefined)

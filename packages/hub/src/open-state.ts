@@ -16,7 +16,18 @@ import {
   type BusConnection,
   type BusConnectionOptions,
 } from "@althing/bus";
-import { AppError, addressesOf, clusterOf, externalNats, hasCode, isAppError, streams, type Config, type Posture } from "@althing/contract";
+import {
+  AppError,
+  addressesOf,
+  clusterOf,
+  externalNats,
+  hasCode,
+  isAppError,
+  streams,
+  urlHost,
+  type Config,
+  type Posture,
+} from "@althing/contract";
 import {
   openFolderObjects,
   openJetStreamClaims,
@@ -279,10 +290,9 @@ async function openJetStream(
 
 /** Where this node's own messaging server is reached: with a certificate it listens where the hub does (nats-files.ts), else on loopback. */
 function natsAddress(config: Config): string {
-  const host = config.tls_cert === undefined ? "127.0.0.1" : config.host.replace(/^\[|\]$/g, "");
+  const host = config.tls_cert === undefined ? "127.0.0.1" : config.host;
   if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
+  return host === "::" ? "[::1]" : urlHost(host);
 }
 
 function addressesForClients(config: Config): Pick<BusConfig, "natsUrls" | "hubUrls"> {
@@ -296,11 +306,12 @@ function addressForClients(config: Config): string {
   return `${tls ? "tls" : "nats"}://${hostForClients(config)}:${config.ports.nats}`;
 }
 
-/** The address told to clients on other machines is the first public one; on loopback the name every machine has. */
+/** The address told to clients on other machines is the first public one; else the name every machine has, or the one address that is listened on. */
 function hostForClients(config: Config): string {
   const first = config.origins[0];
   if (first !== undefined) return new URL(first).hostname;
-  return config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
+  if (config.host === "0.0.0.0" || config.host === "::") return "localhost";
+  return externalNats(config) === undefined ? natsAddress(config) : urlHost(config.host);
 }
 
 const jetStreamReportSchema = z.object({ data: z.object({ config: z.object({ sync_always: z.boolean().optional() }) }) });

@@ -30,7 +30,19 @@ test.each(["play.example", "https://a/path", "ftp://a", "https://u:p@a", "https:
 
 test("without a list the loopback names with the hub's port are taken, https with a certificate", () => {
   const ports = { hub: 1, runner: 2, nats: 3, natsWs: 4, routes: 5, internal: 6 };
-  expect(originsOf({ origins: [], ports, tls_cert: undefined })).toEqual(["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"]);
-  expect(originsOf({ origins: [], ports, tls_cert: "c" })[0]).toBe("https://localhost:1");
+  for (const host of ["127.0.0.1", "::1", "localhost", "0.0.0.0", "::"])
+    expect(originsOf({ origins: [], host, ports, tls_cert: undefined })).toEqual([
+      "http://localhost:1",
+      "http://127.0.0.1:1",
+      "http://[::1]:1",
+    ]);
+  expect(originsOf({ origins: [], host: "::", ports, tls_cert: "c" })[0]).toBe("https://localhost:1");
   expect(printable("\u0000a b\u202e")).toBe("?a?b?");
+});
+
+test("where one address is listened on, it is the origin: the loopback names would lead nowhere", () => {
+  const ports = { hub: 1, runner: 2, nats: 3, natsWs: 4, routes: 5, internal: 6 };
+  const of = (host: string) => originsOf({ origins: [], host, ports, tls_cert: "c" });
+  const authorities = ["10.0.0.5", "fd00::5", "play.example"].flatMap((host) => of(host).map((origin) => new URL(origin).host));
+  expect(authorities).toEqual(["10.0.0.5:1", "[fd00::5]:1", "play.example:1"]);
 });

@@ -4,7 +4,7 @@
  * Invariant: the base of a signature is made of an origin from this list, never of what the request says about itself, so a request signed for another
  * instance is refused before any cryptography (421). The same list decides WebSocket origins and what the page may connect to.
  */
-import { AppError, type Config } from "@althing/contract";
+import { AppError, isLoopbackHost, urlHost, type Config } from "@althing/contract";
 
 export interface Origins {
   readonly list: readonly string[];
@@ -40,11 +40,15 @@ export function createOrigins(entries: readonly string[]): Origins {
   };
 }
 
-/** The configured list, else the loopback names with the hub's port. */
-export function originsOf(config: Pick<Config, "origins" | "ports" | "tls_cert">): string[] {
+const wildcards: readonly string[] = ["0.0.0.0", "::"];
+
+/** The configured list; else the one address that is listened on, or where that is loopback or all of them the loopback names, with the hub's port. */
+export function originsOf(config: Pick<Config, "origins" | "host" | "ports" | "tls_cert">): string[] {
   if (config.origins.length > 0) return [...config.origins];
   const scheme = config.tls_cert === undefined ? "http" : "https";
-  return ["localhost", "127.0.0.1", "[::1]"].map((host) => `${scheme}://${host}:${config.ports.hub}`);
+  const isOne = !isLoopbackHost(config.host) && !wildcards.includes(config.host);
+  const hosts = isOne ? [urlHost(config.host)] : ["localhost", "127.0.0.1", "[::1]"];
+  return hosts.map((host) => `${scheme}://${host}:${config.ports.hub}`);
 }
 
 function normalised(entry: string): string {

@@ -10,6 +10,7 @@ import {
   judgeClusterNodes,
   nodeNameGrammar,
   replicaCounts,
+  urlHost,
   type ClusterNode,
   type Replicas,
 } from "@althing/contract";
@@ -127,12 +128,10 @@ function findPlaceholder(value: unknown, key: string): { readonly key: string; r
   return undefined;
 }
 
-const bracketed = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);
-
 function planNode(node: z.infer<typeof nodeSchema>, file: z.infer<typeof nodesFileSchema>): PlannedNode {
   const isLocal = isLoopbackHost(node.host);
   const routeHost = node.routeAddress ?? (isLocal ? "127.0.0.1" : node.host);
-  const host = bracketed(node.host);
+  const host = urlHost(node.host);
   return {
     name: node.name,
     host: node.host,
@@ -150,7 +149,7 @@ function planNode(node: z.infer<typeof nodeSchema>, file: z.infer<typeof nodesFi
       name: node.name,
       url: `${isLocal ? "http" : "https"}://${host}:${node.port}`,
       nats: `${isLocal ? "nats" : "tls"}://${host}:${node.natsPort}`,
-      route: `${bracketed(routeHost)}:${node.routesPort}`,
+      route: `${urlHost(routeHost)}:${node.routesPort}`,
     },
   };
 }

@@ -5,7 +5,7 @@
  * instance's own, so that the lines of `althing.toml` that concern extensions can be copied. Ended in order (Ctrl-C, SIGTERM) it lets running calls
  * end and exits 0.
  */
-import { AppError, errorCatalogue, peerListener, type Config, type ErrorCode, type SettingName } from "@althing/contract";
+import { AppError, errorCatalogue, peerListener, urlHost, type Config, type ErrorCode, type SettingName } from "@althing/contract";
 import type { Command } from "commander";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { absoluteData, instanceConfig, type Context } from "../context.ts";
 import { exitCodes } from "../exit-code.ts";
 import type { CliHost } from "../host.ts";
 import type { RunnerFailed, RunnerState } from "../supervisor/runner-keeper.ts";
+import { pageHost } from "../supervisor/runner-start.ts";
 import { safeLine } from "../terminal-text.ts";
 import { addSettingOptions, stopOnSignals, withAbsolutePaths } from "./up.ts";
 
@@ -47,7 +48,7 @@ interface Announcement {
 
 /** Where browsers load pages from, unless the settings say it. */
 function publicBaseOf({ host, ports, runner_public_base: base }: Config): string {
-  return base ?? `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${ports.runner}`;
+  return base ?? `http://${urlHost(pageHost(host))}:${ports.runner}`;
 }
 
 /** The runner's own reason, with its code when this version knows it. */

@@ -61,12 +61,16 @@ async function localRun(context: Context) {
   return run !== undefined && (await isHolderRunning(run)) ? run : undefined;
 }
 
+/** The error names the address already when nothing answers there. */
+function whyNone({ url, error }: NodeStatus): string {
+  return error?.code === "client.unreachable" ? String(error.params?.["detail"]) : `${url}: ${error?.message ?? "?"}`;
+}
+
 async function status(context: Context): Promise<void> {
   const { authorityPem } = await import("../open-client.ts");
   const [urls, ca, run] = [await targetUrls(context), await authorityPem(context), await localRun(context)];
   const nodes = await Promise.all(urls.map((url) => askNode(url, ca)));
-  if (nodes.every((node) => node.health === undefined))
-    throw new AppError("client.unreachable", { detail: nodes.map((node) => `${node.url}: ${node.error?.message ?? "?"}`).join("; ") });
+  if (nodes.every((node) => node.health === undefined)) throw new AppError("client.unreachable", { detail: nodes.map(whyNone).join("; ") });
   const counted = await counts(context);
   const rows = nodes.map(({ url, health, error }) =>
     health === undefined

@@ -37,12 +37,17 @@ function hostOf(use: PortUse, config: Config): string {
   return use.name === "nats" ? natsHost(config) : "127.0.0.1";
 }
 
-type Probe = "free" | "taken" | { readonly failed: string };
+type Probe = "free" | "taken" | "no such address" | { readonly failed: string };
+
+const hostSettings: Partial<Record<keyof Ports, SettingName>> = { hub: "host", routes: "routes_host" };
 
 function probe(host: string, port: number): Promise<Probe> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE" ? "taken" : { failed: error.message }));
+    server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === "EADDRINUSE") resolve("taken");
+      else resolve(code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT" ? "no such address" : { failed: message });
+    });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve("free")));
   });
 }
@@ -72,6 +77,10 @@ export async function checkPortsFree(config: Config): Promise<void> {
     const host = hostOf(use, config);
     const found = await probe(host, port);
     if (found === "free") continue;
+    if (found === "no such address") {
+      const key = hostSettings[use.name] ?? use.setting;
+      throw new AppError("config.invalid", { key, source: "the settings", observed: host, detail: "this machine has no such address" });
+    }
     if (found !== "taken")
       throw new AppError("config.invalid", { key: use.setting, source: "the settings", observed: `${host}:${port}`, detail: found.failed });
     throw new AppError("up.port_in_use", {

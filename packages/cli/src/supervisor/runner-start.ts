@@ -9,11 +9,16 @@ import type { RunnerPlace } from "./runner-keeper.ts";
 
 type Start = Extract<ToRunner, { type: "start" }>;
 
+/** Policies of pages have no form for an IPv6 address (CSP 3, host-source), so on loopback pages are in the other family. */
+export function pageHost(host: string): string {
+  return host === "::1" ? "127.0.0.1" : host;
+}
+
 function common(config: Config, { data, origins, publicBase }: RunnerPlace): Omit<Start, "internal"> {
   return {
     type: "start",
     data,
-    public: { host: config.host.replace(/^\[|\]$/g, ""), port: config.ports.runner },
+    public: { host: pageHost(config.host), port: config.ports.runner },
     frameAncestors: [...origins],
     publicBase,
     privateHosts: config.private_hosts,
