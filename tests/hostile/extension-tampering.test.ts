@@ -206,16 +206,18 @@ const bundlePath = ({ contentHash }: Install): string => {
   return join(world.place.data, "bundles", hex.slice(0, 2), hex);
 };
 
+/** By the call; or before it, by the runner that prepares what runs: then the package is in quarantine already. */
+const foundAltered = ["502 ext.integrity", "404 ext.not_found"];
+
 describe("a stored bundle that was altered", () => {
-  test("is never loaded: 502, quarantined with the reason, and nothing ran", { timeout: 60_000 }, async () => {
+  test("is never loaded: refused, quarantined with the reason, and nothing ran", { timeout: 60_000 }, async () => {
     const { community, install } = await installed();
     expect(told(await callIn(community))).toBe("200");
     const bytes = readFileSync(bundlePath(install));
     rewrite(bundlePath(install), (all) => all.toString("latin1").replace("Maximum", "Minimum").replace(/.$/s, "x"));
     await restartRunner();
     const rows = await ran(community);
-    const answer = await callIn(community);
-    expect(told(answer)).toBe("502 ext.integrity");
+    expect(foundAltered).toContain(told(await callIn(community)));
     const { state, quarantine } = await world.state(community, menaceId);
     expect([state, quarantine?.reason]).toEqual(["quarantined", expect.stringContaining("hash")]);
     expect(told(await callIn(community))).toBe("404 ext.not_found");
@@ -235,7 +237,7 @@ describe("a stored bundle that was altered", () => {
     const { community, install } = await installed();
     rmSync(bundlePath(install));
     await restartRunner();
-    expect(told(await callIn(community))).toBe("502 ext.integrity");
+    expect(foundAltered).toContain(told(await callIn(community)));
     expect((await world.state(community, menaceId)).state).toBe("quarantined");
   });
 
