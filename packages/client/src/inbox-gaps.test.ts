@@ -45,9 +45,11 @@ async function listen(isSeveral: boolean) {
   const opener = createRoomOpener(core, () => Promise.reject(new Error("unused")));
   const inbox = createInbox({ core, api, opener, listen: async () => undefined });
   const texts: string[] = [];
-  const subscription = await inbox.attach((event) => {
-    if (event.kind === "message") texts.push(event.text ?? "");
-  }, "cursor");
+  const attach = () =>
+    inbox.attach((event) => {
+      if (event.kind === "message") texts.push(event.text ?? "");
+    }, "cursor");
+  let subscription = await attach();
   return {
     core,
     node,
@@ -59,6 +61,10 @@ async function listen(isSeveral: boolean) {
       const endMs = performance.now() + withinMs;
       while (texts.length < wanted.length && performance.now() < endMs) await sleep(10);
       expect(texts).toEqual(wanted);
+    },
+    leave: () => subscription.close(),
+    async listenAgain() {
+      subscription = await attach();
     },
     async close() {
       await subscription.close();
@@ -159,5 +165,19 @@ it("what nobody has is given up after its time, once, and history was read a few
   );
   expect(bobs.core.counter.stats["frame.gap"]).toBe(1);
   expect(bobs.node.reads).toBeLessThan(8);
+  await bobs.close();
+});
+
+it("what was held when nobody listened any more is still looked for when somebody listens again", async () => {
+  const bobs = await listen(false);
+  const [a0, a1] = await seal(room.sealer(ada), "0", "1");
+  bobs.keep(at(1, a1));
+  bobs.hear(at(1, a1));
+  await sleep(700);
+  await bobs.leave();
+  await bobs.listenAgain();
+  await sleep(200);
+  bobs.keep(at(2, a0));
+  await bobs.heard(["0", "1"], 2_000);
   await bobs.close();
 });

@@ -8,9 +8,10 @@ import { AppError, hasCode, isAppError } from "@althing/contract";
 import { chain, fromBase64url, parseFrame, type FrameVerdict, type MaybePromise, type ParsedFrame } from "@althing/crypto";
 import { isPassing, type Api } from "./api.ts";
 import { createGapFinder } from "./gap-finder.ts";
+import { createHeldWatch } from "./held-watch.ts";
 import { readHistoryPages, readLastFrames, type HistoryPage } from "./history-pages.ts";
 import type { OwnFrame } from "./outbox.ts";
-import { pause, unref } from "./pause.ts";
+import { pause } from "./pause.ts";
 import { createRedactions, type Redactions } from "./redactions.ts";
 import type { RoomCore } from "./room-core.ts";
 import { factsOf, toEvent, type FrameFacts, type RoomEvent } from "./room-events.ts";
@@ -64,14 +65,6 @@ interface Attached {
   readonly settle: (error?: unknown) => void;
 }
 
-/** How long a frame that came too early waits for those before it; longer than a sender takes to send one again. */
-const gapWaitMs = 2_500;
-/** From one look into history to the next while a frame waits: the first comes at once, unless there was one a moment ago. */
-const lookPausesMs = [500, 1_000, 2_000, gapWaitMs];
-/** Whoever waits longer for a page found nobody who answered: what senders lost meanwhile they send again only now. */
-const slowAnswerMs = 1_000;
-/** The same where a node may have died with the frame, and the others first elect a leader. */
-const electionWaitMs = 15_000;
 /** Frames whose signatures are verified on other threads before their turn; the pool serves files too, and must not wait long for us. */
 const aheadMax = 64;
 
@@ -83,16 +76,16 @@ export function createInbox(deps: InboxDeps): Inbox {
   const handlers = new Set<Attached>();
   const tasks = createTaskQueue({ aheadMax, onFailure: (error) => end(error) });
   let received = core.memory.cursor ?? 0;
-  let lookTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Looks since something is held. */
-  let looks = 0;
-  let lookedMs = Number.NEGATIVE_INFINITY;
-  /** Since when history answers, after it did not for long. */
-  let readableMs = Number.NEGATIVE_INFINITY;
   let overlapping = false;
   let closed = false;
   /** The last handler threw: its message stays uncommitted. */
   let failed = false;
+  const heldWatch = createHeldWatch({
+    heldSinceMs: () => sequencer.heldSinceMs,
+    isSeveral: () => deps.api.isSeveral === true,
+    enqueue: (run) => enqueue({ run }),
+    look,
+  });
   const stopEpochs = core.onEpoch((change) => enqueue({ run: () => hand({ kind: "epoch", ...change }) }));
 
   function enqueue(task: Task): void {
@@ -181,7 +174,7 @@ export function createInbox(deps: InboxDeps): Inbox {
         const offer = sequencer.offer(place, { facts: facts instanceof Promise ? await facts : facts, at: arrival.at }, performance.now());
         core.missed(offer.gaps);
         for (const placed of offer.ready) await deliver(placed);
-        if (offer.verdict === "held") watchHeld();
+        if (offer.verdict === "held") heldWatch.watch();
         if (offer.verdict === "deliver" || offer.verdict === "held") return;
       }
     } catch (error) {
@@ -195,43 +188,12 @@ export function createInbox(deps: InboxDeps): Inbox {
     else core.counter.count("repeated");
   }
 
-  /** How long a held frame may wait at least, from when the wait began. */
-  const heldMaxMs = () => (deps.api.isSeveral === true ? electionWaitMs : gapWaitMs);
-
-  /**
-   * Something is missing before a held frame: history may have what NATS did not bring; then a while for the sender to repeat it. Each stream has its own wait, and
-   * however many there are, history is read for all of them together: who sends in disorder must not have it read for each frame.
-   */
-  function watchHeld(): void {
-    const { heldSinceMs } = sequencer;
-    if (lookTimer !== undefined || heldSinceMs === undefined) return;
-    const nowMs = performance.now();
-    const nextMs = lookedMs + (lookPausesMs[Math.min(looks, lookPausesMs.length - 1)] ?? gapWaitMs);
-    const endMs = Math.max(heldSinceMs + heldMaxMs(), readableMs + gapWaitMs);
-    lookTimer = setTimeout(
-      () => {
-        lookTimer = undefined;
-        enqueue({ run: look });
-      },
-      Math.max(0, Math.min(nextMs, endMs) - nowMs),
-    );
-    unref(lookTimer);
-  }
-
+  /** Something is missing before what is held: history may have what NATS did not bring; in the end it is said to be missing. */
   async function look(): Promise<void> {
-    if (sequencer.heldSinceMs !== undefined) {
-      await readStored(core.memory.cursor ?? 0);
-      looks += 1;
-      const nowMs = performance.now();
-      lookedMs = nowMs;
-      if (nowMs - readableMs >= gapWaitMs) {
-        const { ready, gaps } = sequencer.giveUp(nowMs - heldMaxMs());
-        core.missed(gaps);
-        for (const placed of ready) await deliver(placed);
-      }
-    }
-    if (sequencer.heldSinceMs === undefined) looks = 0;
-    watchHeld();
+    await readStored(core.memory.cursor ?? 0);
+    const { ready, gaps } = sequencer.giveUp(heldWatch.overSinceMs());
+    core.missed(gaps);
+    for (const placed of ready) await deliver(placed);
   }
 
   /** Reads history after `from` and takes in every frame of it. @param until a sequence that is known to be there */
@@ -239,7 +201,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     let askedMs = performance.now();
     await patiently(async () => {
       for await (const page of readHistoryPages(deps.api, core.id, from, { until })) {
-        if (performance.now() - askedMs > slowAnswerMs) readableMs = performance.now();
+        heldWatch.answered(performance.now() - askedMs);
         checkEnd(page, from);
         for (const stored of page.frames) {
           received = Math.max(received, stored.seq);
@@ -258,7 +220,6 @@ export function createInbox(deps: InboxDeps): Inbox {
         askedMs = performance.now();
       }
     });
-    watchHeld();
   }
 
   /** History ends before what was delivered: it was cut back (an old backup, or a lie). Said, and followed from there: counters drop what comes again. */
@@ -378,7 +339,10 @@ export function createInbox(deps: InboxDeps): Inbox {
       await new Promise<void>((resolve, reject) => {
         const run = async () => {
           try {
-            if (first) await start(attached, since);
+            if (first) {
+              await start(attached, since);
+              heldWatch.anew();
+            }
             resolve();
           } catch (error) {
             handlers.delete(attached);
@@ -406,7 +370,7 @@ export function createInbox(deps: InboxDeps): Inbox {
     async close() {
       closed = true;
       stopEpochs();
-      clearTimeout(lookTimer);
+      heldWatch.close();
       end(undefined);
       await tasks.running;
     },
