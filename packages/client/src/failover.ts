@@ -43,8 +43,9 @@ export type OverAddresses = (call: Attempts) => Promise<HttpAnswer>;
 const defaultTimes: FailoverTimes = { quietMs: 500, signMs: 700, patienceMs: 15_000 };
 const watchMaxMs = 4_000;
 const roundMaxMs = 500;
-/** What our own first attempt came to is known soon, as a rule: the first pause, doubled each time up to that of others. */
+/** What our own first attempt came to is known soon, as a rule, and where its node died nodes agree on that within a second: these pauses at first and at most. */
 const oursMs = 100;
+const oursMaxMs = 250;
 /** An address that answered just now need not be asked whether it lives. */
 const freshMs = 1_000;
 
@@ -168,7 +169,7 @@ export function createFailover(deps: FailoverDeps): OverAddresses {
       const failure = refusal ?? last ?? new AppError("client.unreachable", { detail: "no address was given" });
       if (addresses.count === 1 || refusal === undefined || performance.now() > deadlineMs) throw failure;
       const waitMs = isOursRunning ? oursWaitMs : (failure.retryAfterSeconds ?? 0.25) * 1_000;
-      if (isOursRunning) oursWaitMs *= 2;
+      if (isOursRunning) oursWaitMs = Math.min(2 * oursWaitMs, oursMaxMs);
       await pause(Math.min(waitMs, roundMaxMs), call.signal);
       call.signal?.throwIfAborted();
     }

@@ -9,7 +9,7 @@
 import { z } from "zod";
 
 export const fenceTimes = {
-  beatMs: 250,
+  beatMs: 100,
   /** A hub that was not heard for so long is not there. */
   silenceMs: 1_500,
   /** How old our beat may be that theirs answers. */
@@ -25,7 +25,7 @@ const whole = z.int().nonnegative();
 const nameSchema = z.string().min(1).max(32);
 const markSchema = z.object({ boot: z.string().min(1).max(64), sequence: whole });
 
-/** What a hub says of itself four times a second, and when there is something new. */
+/** What a hub says of itself ten times a second, and when there is something new. */
 export const clusterBeatSchema = markSchema.extend({
   node: nameSchema,
   /** Up to here it knows of everything that was written. */

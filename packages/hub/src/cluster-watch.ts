@@ -18,8 +18,8 @@ const inForceMaxMs = 5_000;
 /** After this long a node that is not heard has fenced itself, or knows what the others know. */
 const sureMs = 2 * fenceTimes.silenceMs + fenceTimes.behindMs / 2;
 const pollMs = 20;
-/** After three beats that did not come an answer waits no longer for that node: it says that it is not current there. */
-const stillMs = 3 * fenceTimes.beatMs;
+/** After five beats that did not come an answer waits no longer for that node: it says that it is not current there. */
+const stillMs = 5 * fenceTimes.beatMs;
 
 export interface ClusterSources {
   readonly position: () => number;
@@ -29,7 +29,7 @@ export interface ClusterSources {
 }
 
 /**
- * Of a life of another node: it is `over` when a later one was heard, or nothing for so long that it serves nobody any more; it is `silent` when three beats did
+ * Of a life of another node: it is `over` when a later one was heard, or nothing for so long that it serves nobody any more; it is `silent` when five beats did
  * not come: it has probably died, and may as well be slow.
  */
 export type PeerLife = "here" | "silent" | "over";
