@@ -2,15 +2,16 @@
  * What an object is in its stream: chunks of one upload, and a record under the hash that names the upload.
  *
  * Subjects under `object.<stream>`: `c.<upload>.<n>` a chunk, `o.<hash>` the record (empty: deleted), `u.<upload>` an upload that is not
- * over. Invariant: `u` is there before the first chunk and goes after the last, so chunks without a record can always be found. A commit changes
+ * over, `b` an empty message that a server has to have taken before its "no such object" is believed. Invariant: `u` is there before the first chunk and goes after the last, so chunks without a record can always be found. A commit changes
  * `o` and `u` in one batch and expects both as they were; whoever gives an upload up changes its `u`, expecting it as it was: of the
  * two exactly one succeeds, and no record ever names chunks that were given up.
  */
 import { AppError } from "@althing/contract";
-import type { JetStreamManager } from "@nats-io/jetstream";
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { headers, nuid, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import { batchDropped, natsFailure, wrongLastSequence, type PublishAnswer } from "./jetstream-failure.ts";
+import { createStreamLeader } from "./jetstream-leader.ts";
 import type { JetStreamLink } from "./jetstream-link.ts";
 import { headerNames } from "./jetstream-names.ts";
 
@@ -24,6 +25,7 @@ export interface CurrentObject {
   readonly sequence: number;
   readonly record: ObjectRecord | undefined;
 }
+export type PresentObject = CurrentObject & { readonly record: ObjectRecord };
 export interface Upload {
   readonly id: string;
   readonly sequence: number;
@@ -33,11 +35,14 @@ export interface Upload {
 export class MissingChunk extends Error {}
 
 export interface ObjectRecords {
+  /** As far as whoever leads the stream knows: a server that has just become leader may not have what others acknowledged. */
   current(key: string): Promise<CurrentObject>;
+  /** Without a doubt where it says that there is no such object; its sequence is 0 then. */
+  surely(key: string): Promise<CurrentObject>;
   begin(key: string): Promise<Upload>;
   putChunk(upload: Upload, index: number, bytes: Uint8Array): Promise<void>;
   /** @throws MissingChunk */
-  chunks(record: ObjectRecord): AsyncIterable<Uint8Array>;
+  chunks(object: PresentObject): AsyncIterable<Uint8Array>;
   /** @returns false: object or upload are not as expected any more */
   commit(key: string, upload: Upload, record: ObjectRecord, replaced: CurrentObject): Promise<boolean>;
   /** Gives an upload up, unless it is committed. */
@@ -75,11 +80,13 @@ export function objectNames(stream: string) {
     object: (key: string) => `${base}.o.${key}`,
     chunk: (id: string, index: number) => `${base}.c.${id}.${index}`,
     chunks: (id: string) => `${base}.c.${id}.>`,
+    barrier: `${base}.b`,
   };
 }
 
 export function createObjectRecords({ connection, manager, link, stream, timeoutMs }: ObjectRecordsOptions): ObjectRecords {
   const names = objectNames(stream);
+  const leader = createStreamLeader({ again: link.again, manager, stream, subjects: names.all, timeoutMs });
 
   const call = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -135,21 +142,40 @@ export function createObjectRecords({ connection, manager, link, stream, timeout
 
   const uploadState = (key: string, state: "open" | "done" | "dead") => JSON.stringify({ object: key, state });
 
-  const current = async (key: string): Promise<CurrentObject> => {
-    const subject = names.object(key);
-    const message = await link.again(() => manager.streams.getMessage(stream, { last_by_subj: subject }));
-    if (message === null) return { sequence: 0, record: undefined };
-    return { sequence: message.seq, record: message.data.length === 0 ? undefined : parse(recordSchema, subject, message.string()) };
+  const lastOf = (last_by_subj: string) => link.again(() => manager.streams.getMessage(stream, { last_by_subj }));
+  const objectOf = (key: string, message: StoredMsg | null | undefined): CurrentObject => {
+    if (message === null || message === undefined) return { sequence: 0, record: undefined };
+    const isGone = message.data.length === 0;
+    return { sequence: message.seq, record: isGone ? undefined : parse(recordSchema, names.object(key), message.string()) };
+  };
+  const current = async (key: string) => objectOf(key, await lastOf(names.object(key)));
+
+  /** Whoever acknowledges it has everything that was acknowledged before, by whichever leader. */
+  const barrier = async (): Promise<number | undefined> => {
+    const { config } = await link.again(() => manager.streams.info(stream));
+    if (config.num_replicas === 1) return undefined;
+    const answer = accepted(await link.again(() => publish({ subject: names.barrier, payload: "" })));
+    return answer === "conflict" ? undefined : answer.sequence;
+  };
+  const surely = async (key: string): Promise<CurrentObject> => {
+    /** The mark of a deletion may be older than an object that was put after it. */
+    const ask = async () => {
+      const message = await lastOf(names.object(key));
+      return message === null || message.data.length === 0 ? null : message;
+    };
+    return objectOf(key, await leader.find(ask, barrier));
   };
 
-  /** Chunks never change, so any replica may answer; one that lags has none yet, and then the leader is asked. */
-  const chunk = async (id: string, index: number): Promise<Uint8Array> => {
+  /** Chunks never change, so any replica may answer; one that lags has none yet, and then a leader is asked that has the record after them. */
+  const chunk = async (id: string, index: number, recordAt: number): Promise<Uint8Array> => {
     const last_by_subj = names.chunk(id, index);
-    const message = await link.again(
-      async () =>
-        (await manager.direct.getMessage(stream, { last_by_subj })) ?? (await manager.streams.getMessage(stream, { last_by_subj })),
-    );
-    if (message === null) throw new MissingChunk(last_by_subj);
+    const message =
+      (await link.again(() => manager.direct.getMessage(stream, { last_by_subj }))) ??
+      (await leader.find(
+        () => lastOf(last_by_subj),
+        () => Promise.resolve(recordAt),
+      ));
+    if (message === undefined) throw new MissingChunk(last_by_subj);
     return message.data;
   };
 
@@ -203,7 +229,7 @@ export function createObjectRecords({ connection, manager, link, stream, timeout
     const info = await link.again(() => manager.streams.info(stream, { subjects_filter: names.uploads }));
     const nowMs = Date.parse(info.ts ?? "");
     for (const subject of Object.keys(info.state.subjects ?? {})) {
-      const message = await link.again(() => manager.streams.getMessage(stream, { last_by_subj: subject }));
+      const message = await lastOf(subject);
       if (message === null) continue;
       const id = subject.slice(names.upload("").length);
       const { object, state } = parse(uploadSchema, subject, message.string());
@@ -217,6 +243,7 @@ export function createObjectRecords({ connection, manager, link, stream, timeout
 
   return {
     current: (key) => call(() => current(key)),
+    surely: (key) => call(() => surely(key)),
     begin: (key) =>
       call(async () => {
         const id = nuid.next();
@@ -231,12 +258,12 @@ export function createObjectRecords({ connection, manager, link, stream, timeout
         // Nobody else writes this subject, and a repetition has the same bytes: nothing need be expected.
         accepted(await link.again(() => publish({ subject: names.chunk(upload.id, index), payload: bytes })));
       }),
-    async *chunks({ upload, bytes, chunkBytes }) {
+    async *chunks({ sequence, record: { upload, bytes, chunkBytes } }) {
       const count = Math.ceil(bytes / chunkBytes);
       const ahead: Promise<Uint8Array>[] = [];
       for (let next = 0, taken = 0; taken < count; taken += 1) {
         for (; next < count && ahead.length < chunksAtOnce; next += 1) {
-          const asked = call(() => chunk(upload, next));
+          const asked = call(() => chunk(upload, next, sequence));
           asked.catch(() => undefined);
           ahead.push(asked);
         }

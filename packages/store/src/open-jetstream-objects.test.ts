@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { jetstream, jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { freePorts, startHostileNatsProxy, startNats, tempDir, type TestNats } from "@althing/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { describeObjects, flipped, inParts, keyOf } from "../test/objects.contract.ts";
-import { objectNames } from "./jetstream-object-records.ts";
+import { createJetStreamLink } from "./jetstream-link.ts";
+import { createObjectRecords, MissingChunk, objectNames } from "./jetstream-object-records.ts";
 import { openJetStreamObjects, type JetStreamObjectsOptions } from "./open-jetstream-objects.ts";
 import type { ObjectStore } from "./types.ts";
 
@@ -90,6 +91,94 @@ test("jetstream: a stored object is its chunks and one record, nothing of its up
   expect(all.filter((subject) => !subject.startsWith("c."))).toEqual([`o.${key}`]);
   await objects.delete(key);
   expect(await here.subjects()).toEqual([]);
+});
+
+/** A leader of three copies that was chosen a moment ago: for so many answers it has no message, and the stream ends earlier than it does. */
+async function newLeader(answers: number) {
+  const proxy = await startHostileNatsProxy({ target: nats.url });
+  let left = answers;
+  proxy.setOnMessage((_subject, _headers, payload) => {
+    const answer = Buffer.from(payload).toString();
+    const isFound = answer.includes("stream_msg_get_response");
+    if (!isFound && !answer.includes("stream_info_response")) return "pass";
+    const isBehind = left > 0;
+    left -= 1;
+    const error = { code: 404, err_code: 10037, description: "no message found" };
+    if (isFound)
+      return isBehind
+        ? { payload: Buffer.from(JSON.stringify({ type: "io.nats.jetstream.api.v1.stream_msg_get_response", error })) }
+        : "pass";
+    const copies = answer.replace('"num_replicas":1', '"num_replicas":3');
+    return { payload: Buffer.from(isBehind ? copies.replace(/"last_seq":\d+/, '"last_seq":1') : copies) };
+  });
+  return { url: proxy.url, behind: (count: number) => (left = count), isBehind: () => left > 0, close: () => proxy.close() };
+}
+
+test("jetstream: what a new leader does not have yet is neither missing nor damaged", async () => {
+  await using here = await place();
+  await (await here.open()).put(key, bytes);
+  const leader = await newLeader(0);
+  const connection = await connect({ servers: leader.url });
+  try {
+    const objects = await here.open({ connection });
+    leader.behind(6);
+    expect(await objects.has(key)).toBe(true);
+    expect(leader.isBehind()).toBe(false);
+    leader.behind(6);
+    expect(Buffer.compare(await objects.get(key), bytes)).toBe(0);
+    expect(leader.isBehind()).toBe(false);
+    // A leader that never catches up is no answer either.
+    leader.behind(Number.POSITIVE_INFINITY);
+    const impatient = await here.open({ connection, timeoutMs: 500 }).finally(() => leader.behind(Number.POSITIVE_INFINITY));
+    await expect(impatient.has(key)).rejects.toMatchObject({ code: "store.unavailable" });
+  } finally {
+    await connection.close();
+    await leader.close();
+  }
+});
+
+test("jetstream: of several copies too, what is not there is not there, and what was deleted stays so", async () => {
+  await using here = await place();
+  const leader = await newLeader(0);
+  const connection = await connect({ servers: leader.url });
+  try {
+    const objects = await here.open({ connection });
+    expect(await objects.has(key)).toBe(false);
+    await expect(objects.get(key)).rejects.toMatchObject({ code: "object.not_found" });
+    await objects.put(key, bytes);
+    await objects.delete(key);
+    expect(await objects.has(key)).toBe(false);
+    expect(await here.subjects()).toEqual(["b"]);
+  } finally {
+    await connection.close();
+    await leader.close();
+  }
+});
+
+test("jetstream: a chunk that whoever is asked does not have yet is no missing chunk; one that is gone is", async () => {
+  await using here = await place();
+  await (await here.open()).put(key, bytes);
+  const { connection, manager, stream, names } = here;
+  const link = createJetStreamLink({ connection, stream, timeoutMs: 5_000 });
+  const records = createObjectRecords({ connection, manager, link, stream, timeoutMs: 5_000 });
+  const lags = () => vi.spyOn(manager.direct, "getMessage").mockResolvedValue(null);
+  try {
+    const { sequence, record } = await records.current(key);
+    if (record === undefined) throw new TypeError("the object is there");
+    const read = async () => {
+      let size = 0;
+      for await (const part of records.chunks({ sequence, record })) size += part.length;
+      return size;
+    };
+    lags();
+    vi.spyOn(manager.streams, "getMessage").mockResolvedValueOnce(null).mockResolvedValueOnce(null);
+    expect(await read()).toBe(bytes.length);
+    await manager.streams.purge(stream, { filter: names.chunk(record.upload, 3) });
+    await expect(read()).rejects.toThrow(MissingChunk);
+  } finally {
+    vi.restoreAllMocks();
+    link.close();
+  }
 });
 
 test("jetstream: what a lost writer left is kept while it may be going on, and swept at a later open", async () => {

@@ -18,8 +18,8 @@ import {
   MissingChunk,
   objectNames,
   type CurrentObject,
-  type ObjectRecord,
   type ObjectRecords,
+  type PresentObject,
   type Upload,
 } from "./jetstream-object-records.ts";
 import { openStreamAs } from "./jetstream-stream.ts";
@@ -179,12 +179,13 @@ function createJetStreamObjects(parts: Parts): ObjectStore {
   };
 
   /** @returns false: a chunk is missing, or the bytes are others */
-  const isWhole = async (key: string, record: ObjectRecord, take: (part: Uint8Array, at: number) => void): Promise<boolean> => {
+  const isWhole = async (key: string, object: PresentObject, take: (part: Uint8Array, at: number) => void): Promise<boolean> => {
+    const { bytes } = object.record;
     const hash = createHash("sha256");
     let size = 0;
     try {
-      for await (const part of records.chunks(record)) {
-        if (size + part.length > record.bytes) return false;
+      for await (const part of records.chunks(object)) {
+        if (size + part.length > bytes) return false;
         take(part, size);
         hash.update(part);
         size += part.length;
@@ -193,25 +194,29 @@ function createJetStreamObjects(parts: Parts): ObjectStore {
       if (error instanceof MissingChunk) return false;
       throw error;
     }
-    return size === record.bytes && hash.digest("hex") === key;
+    return size === bytes && hash.digest("hex") === key;
   };
 
   /** Chunks go missing too when an object is deleted or healed while it is read: then its record is another one. */
   const readStable = async <T>(
+    look: () => Promise<CurrentObject>,
     key: string,
-    read: (record: ObjectRecord) => Promise<T | undefined>,
+    read: (object: PresentObject) => Promise<T | undefined>,
   ): Promise<{ current: CurrentObject; value: T | undefined }> => {
     for (let tries = 0; tries < triesMax; tries += 1) {
-      const current = await records.current(key);
-      if (current.record === undefined) return { current, value: undefined };
-      const value = current.record.bytes > maxBytes ? undefined : await read(current.record);
+      const current = await look();
+      const { sequence, record } = current;
+      if (record === undefined) return { current, value: undefined };
+      const value = record.bytes > maxBytes ? undefined : await read({ sequence, record });
       if (value !== undefined || (await records.current(key)).sequence === current.sequence) return { current, value };
     }
     throw new AppError("store.unavailable", { detail: "the object changes all the while" });
   };
 
   const inspect = async (key: string): Promise<Inspected> => {
-    const { current, value } = await readStable(key, async (record) => (await isWhole(key, record, () => undefined)) || undefined);
+    // Who writes need not be sure: what is not as expected then is looked at again.
+    const look = () => records.current(key);
+    const { current, value } = await readStable(look, key, async (object) => (await isWhole(key, object, () => undefined)) || undefined);
     return { ...current, sound: value === true };
   };
 
@@ -253,9 +258,10 @@ function createJetStreamObjects(parts: Parts): ObjectStore {
     },
     async get(key) {
       check(key);
-      const { current, value } = await readStable(key, async (record) => {
-        const whole = new Uint8Array(record.bytes);
-        return (await isWhole(key, record, (part, at) => whole.set(part, at))) ? whole : undefined;
+      const look = () => records.surely(key);
+      const { current, value } = await readStable(look, key, async (object) => {
+        const whole = new Uint8Array(object.record.bytes);
+        return (await isWhole(key, object, (part, at) => whole.set(part, at))) ? whole : undefined;
       });
       if (current.record === undefined) throw new AppError("object.not_found", { key });
       if (value === undefined) throw new AppError("store.corrupt", { path, detail: `the bytes of ${key} do not have its hash` });
@@ -263,7 +269,7 @@ function createJetStreamObjects(parts: Parts): ObjectStore {
     },
     async has(key) {
       check(key);
-      return (await records.current(key)).record !== undefined;
+      return (await records.surely(key)).record !== undefined;
     },
     async delete(key) {
       check(key);

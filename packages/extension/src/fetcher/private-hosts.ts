@@ -5,7 +5,7 @@
  * leaves the operator's hands cannot be turned against another machine. It comes from the instance's configuration file alone: nothing that
  * an admin, an author or a guest can send becomes one.
  */
-import { AppError } from "@althing/contract";
+import { AppError, urlHost } from "@althing/contract";
 import { parseRange, type AddressRange } from "./classify-address.ts";
 import type { FetchUse } from "./fetch-policy.ts";
 import { isDnsName, literalOf } from "./host-name.ts";
@@ -25,7 +25,7 @@ export interface PrivateHostRule extends PrivateHost {
 }
 
 function canonicalHost(host: string): string | undefined {
-  const hostname = URL.parse(`https://${host.includes(":") ? `[${host}]` : host}/`)?.hostname;
+  const hostname = URL.parse(`https://${urlHost(host)}/`)?.hostname;
   if (hostname === undefined) return undefined;
   const literal = literalOf(hostname);
   return literal ?? (isDnsName(hostname) ? hostname : undefined);

@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { randomUUID } from "node:crypto";
-import { AppError, isAppError, limits, toProblem } from "@althing/contract";
+import { AppError, isAppError, limits, toProblem, urlHost } from "@althing/contract";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import { printableText } from "../host/index.ts";
 import type { RunnerLog } from "../sandbox/index.ts";
@@ -152,7 +152,7 @@ export async function listen(
   }
   const { port } = app.server.address() as AddressInfo;
   const scheme = app.server instanceof TlsServer ? "https" : "http";
-  return `${scheme}://${binding.host.includes(":") ? `[${binding.host}]` : binding.host}:${port}`;
+  return `${scheme}://${urlHost(binding.host)}:${port}`;
 }
 
 /** Stops listening, waits for running requests at most `drainMs`, then cuts. */
