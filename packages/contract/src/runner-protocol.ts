@@ -81,6 +81,9 @@ export const executeHeadSchema = z.strictObject({
 });
 export type ExecuteHead = z.infer<typeof executeHeadSchema>;
 
+/** Of `POST /v1/execute`, whole milliseconds: so long the hub waits for the answer. A header, because heads are strict and hubs and runners are not upgraded together. */
+export const executeDeadlineHeader = "x-deadline-ms";
+
 export const logLineSchema = z.object({ at: z.number(), level: z.enum(["debug", "info", "warn", "error"]), message: z.string() });
 export type LogLine = z.infer<typeof logLineSchema>;
 

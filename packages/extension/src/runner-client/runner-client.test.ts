@@ -90,11 +90,15 @@ describe("a call to a runner", () => {
     let seen: unknown;
     const body = Buffer.from([0, 255, 10, 13]);
     const { url } = await serve((request, response, bytes) => {
-      seen = { authorization: request.headers.authorization, frame: decodeFrame(bytes) };
+      seen = { authorization: request.headers.authorization, deadline: request.headers["x-deadline-ms"], frame: decodeFrame(bytes) };
       response.end(goodFrame);
     });
     const executed = await client([url]).execute(head, body, 1_000);
-    expect(seen).toMatchObject({ authorization: `Bearer ${token}`, frame: { head: JSON.parse(JSON.stringify(head)) as unknown } });
+    expect(seen).toMatchObject({
+      authorization: `Bearer ${token}`,
+      deadline: "1000",
+      frame: { head: JSON.parse(JSON.stringify(head)) as unknown },
+    });
     expect(Buffer.from((seen as { frame: { body: Uint8Array } }).frame.body).equals(body)).toBe(true);
     expect(executed.result).toEqual(good.result);
     expect(Buffer.from(executed.body).toString()).toBe("hello");

@@ -7,6 +7,7 @@
  */
 import {
   AppError,
+  executeDeadlineHeader,
   executeResultSchema,
   fromProblem,
   limits,
@@ -101,6 +102,7 @@ function codeOf(error: unknown): string {
 interface Question {
   readonly path: string;
   readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
   readonly timeoutMs: number;
   readonly answerMaxBytes: number;
@@ -177,11 +179,11 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
 
   /** From one runner, whole. @returns `undefined` when it could not be connected to */
   async function askOne(url: string, question: Question): Promise<WholeAnswer | undefined> {
-    const { path, type, body, timeoutMs, answerMaxBytes, signal } = question;
+    const { path, type, headers, body, timeoutMs, answerMaxBytes, signal } = question;
     running.set(url, (running.get(url) ?? 0) + 1);
     try {
       return await wholeAnswer(agent, {
-        ...{ origin: url, method: "POST", path, headers: { ...own, "content-type": type }, body, timeoutMs, signal },
+        ...{ origin: url, method: "POST", path, headers: { ...own, ...headers, "content-type": type }, body, timeoutMs, signal },
         maxBytes: (status) => (status === 200 ? answerMaxBytes : otherMaxBytes),
       });
     } catch (error) {
@@ -245,6 +247,7 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
     async execute(head, body, deadlineMs, signal) {
       const bytes = await ask({
         ...{ path: "/v1/execute", type: "application/octet-stream", body: encodeFrame(head, body) },
+        headers: { [executeDeadlineHeader]: String(Math.round(deadlineMs)) },
         ...{ timeoutMs: deadlineMs + graceMs, answerMaxBytes: limits.extensionBodyMaxBytes + answerHeadMaxBytes, signal },
       });
       const frame = decodeFrame(bytes);

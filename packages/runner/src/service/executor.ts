@@ -4,6 +4,7 @@
  * Invariant: once a call was understood it has a result, whatever fails on the way: a guest's faults, a hub that is away, bytes that do not match.
  * Text that a guest chose reaches a result only through `printableText`, and without the secrets this invocation came to know.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { isAppError, type ExecuteHead, type ExecuteResult, type InvocationOutcome } from "@althing/contract";
 import type { GuardedFetcher } from "@althing/extension/fetcher";
 import { createInvocationHost, printableText, type InvocationHost, type SeriesBook } from "../host/index.ts";
@@ -35,8 +36,12 @@ export interface Executed {
 }
 
 export interface Executor {
-  /** Never rejects. @param signal aborted when nobody waits for the result any more */
-  execute(head: ExecuteHead, body: Uint8Array, signal: AbortSignal): Promise<Executed>;
+  /**
+   * Never rejects.
+   * @param signal aborted when nobody waits for the result any more
+   * @param deadlineMs so long somebody waits, as far as that is known
+   */
+  execute(this: void, head: ExecuteHead, body: Uint8Array, signal: AbortSignal, deadlineMs?: number): Promise<Executed>;
 }
 
 type Failed = Extract<InvocationOutcome, { kind: "failed" }>;
@@ -44,6 +49,8 @@ type Failed = Extract<InvocationOutcome, { kind: "failed" }>;
 const exportName = "handle";
 const errorMaxChars = 1_000;
 const none = new Uint8Array();
+/** The preparation goes on, and whoever calls after it finds it done. */
+class StillPreparing extends Error {}
 /**
  * Lines beyond the log's limit are dropped and the guest goes on; the sandbox ends a guest that writes this many times more, because each
  * line costs a message between the processes.
@@ -57,9 +64,12 @@ const failed = (code: Failed["code"], rule: string, detail: string): ReadOutcome
 
 /** What kept the component from being there. */
 function loadFailure(error: unknown, log: RunnerLog, head: ExecuteHead): ReadOutcome {
+  if (error instanceof StillPreparing) return failed("ext.unavailable", "preparation", error.message);
   if (isAppError(error)) {
-    if (error.code === "ext.integrity") return failed("ext.integrity", "bundle", error.message);
-    if (error.code === "ext.unavailable") return failed("ext.unavailable", "bundle", error.message);
+    // The hub puts the code's own words before it.
+    const detail = String(error.params["detail"] ?? error.message);
+    if (error.code === "ext.integrity") return failed("ext.integrity", "bundle", detail);
+    if (error.code === "ext.unavailable") return failed("ext.unavailable", "bundle", detail);
     // What was accepted at install is refused now: other rules or other tools than then.
     if (error.code === "component.refused") return failed("ext.integrity", "component", error.message);
   }
@@ -129,22 +139,43 @@ export function createExecutor(deps: ExecutorDeps): Executor {
     });
   }
 
+  /** A component that is being prepared is waited for as long as its guest could still end in time, and half of the time in any case. */
+  async function componentFor({ contentHash, limits }: ExecuteHead, deadlineMs: number | undefined): Promise<CachedComponent> {
+    if (deadlineMs === undefined) return bundles.component(contentHash);
+    const waited = new AbortController();
+    const late = sleep(Math.max(deadlineMs - limits.timeMs, deadlineMs / 2), undefined, { signal: waited.signal }).then(() => {
+      throw new StillPreparing("the package is being prepared there, which takes seconds and is done once");
+    });
+    try {
+      return await Promise.race([bundles.component(contentHash), late]);
+    } finally {
+      late.catch(() => undefined);
+      waited.abort();
+    }
+  }
+
   /** A prepared component may have been evicted or altered on disk since it was remembered; then nothing of it ran and it is made anew, once. */
-  async function invokeFresh(head: ExecuteHead, body: Uint8Array, host: InvocationHost, signal: AbortSignal): Promise<InvocationResult> {
-    const ended = await invoke(head, body, await bundles.component(head.contentHash), host, signal);
+  async function invokeFresh(
+    head: ExecuteHead,
+    body: Uint8Array,
+    host: InvocationHost,
+    signal: AbortSignal,
+    deadlineMs: number | undefined,
+  ): Promise<InvocationResult> {
+    const ended = await invoke(head, body, await componentFor(head, deadlineMs), host, signal);
     if (ended.end.status !== "killed" || ended.end.rule !== "load") return ended;
     if ((await bundles.recheck(head.contentHash)) === "intact") return ended;
-    return invoke(head, body, await bundles.component(head.contentHash), host, signal);
+    return invoke(head, body, await componentFor(head, deadlineMs), host, signal);
   }
 
   return {
-    async execute(head, body, signal) {
+    async execute(head, body, signal, deadlineMs) {
       const span = deps.tracing?.invocation(head);
       const host = hostFor(head, span);
       let ended: InvocationResult | undefined;
       let read: ReadOutcome;
       try {
-        ended = await invokeFresh(head, body, host, signal);
+        ended = await invokeFresh(head, body, host, signal, deadlineMs);
         read = readEnd(ended.end, head, host);
       } catch (error) {
         read = loadFailure(error, log, head);

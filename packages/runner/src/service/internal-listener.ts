@@ -4,14 +4,15 @@
  * Invariant: of a caller who is no hub of this runner's nothing is read (caller-check.ts); a body is read only when there is room for its call, and
  * counted while it comes. What was understood is answered 200 with an outcome; what was not is a problem document and ran nothing.
  */
+import type { IncomingMessage } from "node:http";
 import type { ServerOptions } from "node:https";
 import {
   AppError,
+  executeDeadlineHeader,
   executeHeadSchema,
   faultsOf,
   limits,
   prepareRequestSchema,
-  type ExecuteHead,
   type PrepareResult,
   type runnerHealthSchema,
 } from "@althing/contract";
@@ -20,7 +21,7 @@ import type { z } from "zod";
 import type { RunnerLog } from "../sandbox/index.ts";
 import type { CallerCheck } from "./caller-check.ts";
 import { decodeFrame, encodeFrame } from "./execute-frame.ts";
-import type { Executed } from "./executor.ts";
+import type { Executor } from "./executor.ts";
 import { createHttpServer, requestIdOf } from "./http-server.ts";
 
 export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
@@ -31,7 +32,7 @@ export interface InternalListenerOptions {
   /** For hubs on other machines. */
   readonly tls?: ServerOptions | undefined;
   readonly log: RunnerLog;
-  execute(head: ExecuteHead, body: Uint8Array, signal: AbortSignal): Promise<Executed>;
+  readonly execute: Executor["execute"];
   /** @throws {ext.unavailable} {ext.integrity} {component.refused} */
   prepare(contentHash: string): Promise<PrepareResult>;
   health(): RunnerHealth;
@@ -56,6 +57,10 @@ const prepareMaxBytes = 4 * 1_024;
 export const frameMaxBytes = 4 + headMaxBytes + limits.extensionBodyMaxBytes;
 const connectionsMax = 2_000;
 const headers = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+
+function deadlineOf({ headers: { [executeDeadlineHeader]: text } }: IncomingMessage): number | undefined {
+  return typeof text === "string" && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
 
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value);
@@ -107,7 +112,7 @@ export function createInternalListener(options: InternalListenerOptions): Intern
       const head = parse(executeHeadSchema, frame.head);
       if (head.call.kind !== "http" && frame.body.length > 0)
         throw new AppError("request.malformed", { detail: "only an http call has a body" });
-      const { result, body } = await options.execute(head, frame.body, callerGone(reply));
+      const { result, body } = await options.execute(head, frame.body, callerGone(reply), deadlineOf(request.raw));
       const answer = encodeFrame(result, body);
       // Straight to the socket: the framework's way through serialisers and hooks costs as much as all its routing.
       reply.hijack();

@@ -157,7 +157,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     checkCaller: way.checkCaller,
     tls: way.tls,
     log,
-    execute: (head, body, signal) => executor.execute(head, body, signal),
+    execute: executor.execute,
     prepare: createPreparing(bundles),
     health,
     metrics,

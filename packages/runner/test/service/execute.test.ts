@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { limits } from "@althing/contract";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { extension, openServiceWorld, type HeadChange, type ServiceWorld } from "./service-world.ts";
+import { extension, guestComponent, makeBundle, openServiceWorld, type HeadChange, type ServiceWorld } from "./service-world.ts";
 
 let world: ServiceWorld;
 beforeAll(async () => {
@@ -137,11 +137,29 @@ test("a log over its bytes is dropped and the guest goes on; one far over ends i
 
 test("a caller that goes away ends the guest and frees its place", async () => {
   const gone = new AbortController();
-  const spinning = world.execute(world.head({ path: "/spin", limits: { fuel: 10 ** 12, timeMs: 60_000 } }), "", gone.signal);
+  const spinning = world.execute(world.head({ path: "/spin", limits: { fuel: 10 ** 12, timeMs: 60_000 } }), "", { signal: gone.signal });
   await expect.poll(() => world.runner.health().slots.running).toBe(1);
   gone.abort();
   await expect(spinning).rejects.toThrow();
   await expect.poll(() => world.runner.health().slots.running).toBe(0);
+});
+
+test("a call does not wait for a preparation beyond its time, and the next one finds it done", async () => {
+  const other = await makeBundle({ "manifest.json": '{"other":1}', "extension.wasm": await guestComponent() });
+  world.hub.bundles.set(other.contentHash, other.tar);
+  const asked = Promise.withResolvers<() => void>();
+  world.hub.override = (request, response) => {
+    if (request.url?.endsWith(other.contentHash) !== true) return false;
+    asked.resolve(() => void response.writeHead(200, { "content-type": "application/octet-stream" }).end(other.tar));
+    return true;
+  };
+  const head = world.head({ contentHash: other.contentHash, limits: { timeMs: 100 } });
+  const { result: early } = await world.execute(head, "", { deadlineMs: 300 });
+  expect(early.outcome).toEqual(failure("ext.unavailable", "preparation"));
+  expect(early.usage).toMatchObject({ durationMs: 0, fuel: 0 });
+  (await asked.promise)();
+  expect((await run({ contentHash: other.contentHash })).outcome).toMatchObject({ kind: "response" });
+  expect(world.hub.asked.filter((what) => what.endsWith(other.contentHash))).toHaveLength(1);
 });
 
 test("metrics name invocations, errors, timeouts, host calls and the pool", async () => {

@@ -9,7 +9,14 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { brokerRequestSchema, executeResultSchema, type BrokerRequest, type ExecuteHead, type ExecuteResult } from "@althing/contract";
+import {
+  brokerRequestSchema,
+  executeDeadlineHeader,
+  executeResultSchema,
+  type BrokerRequest,
+  type ExecuteHead,
+  type ExecuteResult,
+} from "@althing/contract";
 import { bundleFile, writeTar, type BundleFile } from "@althing/extension/bundle";
 import { freePort, repositoryRoot, tempDir } from "@althing/testkit";
 import { componentize } from "componentize-qjs";
@@ -136,7 +143,7 @@ export interface ServiceWorld {
   /** Lines of the runner's log. */
   readonly lines: string[];
   head(change?: HeadChange): ExecuteHead;
-  execute(head: ExecuteHead, body?: Uint8Array | string, signal?: AbortSignal): Promise<Answered>;
+  execute(head: ExecuteHead, body?: Uint8Array | string, caller?: { signal?: AbortSignal; deadlineMs?: number }): Promise<Answered>;
   /** Host calls of the guest; results as it saw them. */
   callHost(calls: readonly unknown[], change?: HeadChange): Promise<{ readonly seen: unknown[]; readonly result: ExecuteResult }>;
   close(): Promise<void>;
@@ -238,10 +245,17 @@ export async function openServiceWorld(options: Partial<RunnerOptions> = {}): Pr
     return { ...base, ...rest } as unknown as ExecuteHead;
   }
 
-  async function execute(given: ExecuteHead, body: Uint8Array | string = "", signal?: AbortSignal): Promise<Answered> {
+  async function execute(
+    given: ExecuteHead,
+    body: Uint8Array | string = "",
+    { signal, deadlineMs }: { signal?: AbortSignal; deadlineMs?: number } = {},
+  ): Promise<Answered> {
     const response = await fetch(`${runner.internalUrl}/v1/execute`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/octet-stream", "x-request-id": given.requestId },
+      headers: {
+        ...{ authorization: `Bearer ${token}`, "content-type": "application/octet-stream", "x-request-id": given.requestId },
+        ...(deadlineMs === undefined ? {} : { [executeDeadlineHeader]: String(deadlineMs) }),
+      },
       body: new Uint8Array(frame(given, body)),
       ...(signal === undefined ? {} : { signal }),
     });
