@@ -18,6 +18,7 @@ import {
   type AlthingClient,
   type RoomHandle,
 } from "@althing/client";
+import { handleSchema } from "@althing/contract";
 import { startInstance, type TestInstance } from "@althing/testkit";
 
 const quick = process.argv.includes("--quick");
@@ -25,6 +26,7 @@ const rounds = quick ? 2 : 11;
 const sliceMs = quick ? 300 : 1_500;
 const burst = quick ? 200 : 1_500;
 const atOnce = 48;
+const people = 24;
 const messageBytes = 1_024;
 const costMaxPercent = 30;
 
@@ -39,6 +41,8 @@ interface Row {
 interface Side {
   readonly instance: TestInstance;
   readonly client: AlthingClient;
+  /** Clients of people of a community, and not one person 48 times at once. */
+  readonly writers: readonly AlthingClient[];
   readonly room: RoomHandle;
 }
 type Sides = Readonly<Record<"plain" | "keyed", Side>>;
@@ -56,20 +60,28 @@ async function openSide(args: readonly string[], atRest: "on" | "off"): Promise<
   const health: unknown = await (await fetch(`${instance.url}/healthz`)).json();
   if (!JSON.stringify(health).includes(`"at_rest":"${atRest}"`)) throw new Error(`the instance is not what it is to be: ${atRest}`);
   const room = await client.rooms.create({ name: "stored", policy: { persist: true } });
-  return { instance, client, room };
+  const writers: AlthingClient[] = [];
+  for (let i = 0; i < people; i += 1) {
+    const writer = await identityFromPhrase(newRecoveryPhrase());
+    await client.call("users.add", { body: { signPub: writer.signPub, handle: handleSchema.parse(`writer-${i}`), role: "admin" } });
+    writers.push(createClient({ identity: writer, urls: [instance.url], state: openMemoryState() }));
+  }
+  return { instance, client, writers, room };
 }
 
 /** Each writes a record and a nonce, and waits for the disk. @returns per second */
-async function signedWrites({ client }: Side): Promise<number> {
+async function signedWrites({ writers }: Side): Promise<number> {
   const started = performance.now();
   let count = 0;
-  const writer = async () => {
+  const write = async (_: unknown, i: number) => {
+    const client = writers[i % people];
+    if (client === undefined) throw new TypeError("somebody writes");
     while (performance.now() - started < sliceMs) {
       await client.call("invitations.create", { body: {} });
       count += 1;
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, writer));
+  await Promise.all(Array.from({ length: atOnce }, write));
   return (count * 1_000) / (performance.now() - started);
 }
 
@@ -107,11 +119,11 @@ async function measure(store: "sqlite" | "kv", keyFile: string): Promise<Row[]> 
       const written = await compare(`signed writes, store = ${store}`, sides, signedWrites);
       return [written, await compare(`persisted messages of 1 KiB, store = ${store}`, sides, messages)];
     } finally {
-      await keyed.client.close();
+      for (const client of [keyed.client, ...keyed.writers]) await client.close();
       await keyed.instance.stop();
     }
   } finally {
-    await plain.client.close();
+    for (const client of [plain.client, ...plain.writers]) await client.close();
     await plain.instance.stop();
   }
 }

@@ -49,6 +49,7 @@ export const changeErrors: readonly ErrorCode[] = [
   "request.in_progress",
   "request.answer_lost",
   "request.person_rate_limited",
+  "request.too_many_changes",
   "request.conflict",
 ];
 

@@ -88,7 +88,8 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
 
   return async (route, request, exchange) => {
     const wait = limiter.mayTry(exchange.address);
-    if (wait > 0) throw new AppError("request.rate_limited", { limit: "the allowed number of failed" }, { retryAfterSeconds: wait });
+    if (wait > 0)
+      throw new AppError("request.rate_limited", { limit: "the allowed number of failed requests" }, { retryAfterSeconds: wait });
     try {
       const authenticated = await verify(route, request, exchange);
       exchange.endpoint = authenticated.caller?.endpoint;

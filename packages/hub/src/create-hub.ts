@@ -156,7 +156,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
     try {
       const address = addressOf(request, config.behind_proxy);
       const wait = limiter.take(address);
-      if (wait > 0) throw new AppError("request.rate_limited", { limit: "the allowed number of" }, { retryAfterSeconds: wait });
+      if (wait > 0) throw new AppError("request.rate_limited", { limit: "the allowed number of requests" }, { retryAfterSeconds: wait });
       gate.check();
       if ((request.url ?? "").split("?", 1)[0] !== "/api/bus")
         throw new AppError("request.not_found", { method: "GET", path: "this, as a WebSocket" });

@@ -101,7 +101,9 @@ describe("idempotency", () => {
   test("refuses a user that has filled its quota, until records expire", async () => {
     const { idempotency, clock } = build(3);
     for (let i = 0; i < 3; i++) await idempotency.run(request(`key-quota-${i}`), async () => answer("x"));
-    await expect(idempotency.run(request("key-quota-9"), async () => answer("x"))).rejects.toMatchObject({ code: "request.rate_limited" });
+    await expect(idempotency.run(request("key-quota-9"), async () => answer("x"))).rejects.toMatchObject({
+      code: "request.too_many_changes",
+    });
     clock.advance(24 * 3_600_000);
     expect(await idempotency.sweep()).toBe(3);
     await idempotency.run(request("key-quota-9"), async () => answer("x"));

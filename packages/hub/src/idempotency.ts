@@ -57,7 +57,7 @@ export interface Idempotency {
    * Runs `act` once per (user, key) and gives its answer to every later copy.
    * @param act answers of every status that would be the same again; throws what a retry may change
    * @param recover makes the answer of an act that was committed by a process that died; without it that answer is lost
-   * @throws {request.invalid} {request.idempotency_mismatch} {request.in_progress} {request.answer_lost} {request.rate_limited}
+   * @throws {request.invalid} {request.idempotency_mismatch} {request.in_progress} {request.answer_lost} {request.too_many_changes}
    */
   run(request: IdempotentRequest, act: () => Promise<StoredAnswer>, recover?: Recover): Promise<StoredAnswer>;
   /** Removes expired records. @returns how many */
@@ -141,7 +141,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     const found = await records.get(key);
     if (found === undefined) {
       if ((await countOf(request.signPub)) >= keysMax)
-        throw new AppError("request.rate_limited", { limit: `${keysMax} idempotency keys a day` }, { retryAfterSeconds: 3_600 });
+        throw new AppError("request.too_many_changes", { limit: String(keysMax) }, { retryAfterSeconds: 3_600 });
       const revision = await orInProgress(records.create(key, running));
       counts.set(request.signPub, (counts.get(request.signPub) ?? 0) + 1);
       return { claimed: { key, value: running, revision } };

@@ -132,7 +132,11 @@ function open(options: RouterOptions, request: FastifyRequest): Exchange {
 function admit(options: RouterOptions, request: FastifyRequest, exchange: Exchange, ungatedPaths: ReadonlySet<string>): void {
   const wait = options.limiter.take(exchange.address);
   if (wait > 0)
-    throw new AppError("request.rate_limited", { limit: `${limits.requestsPerSecondPerIp} a second` }, { retryAfterSeconds: wait });
+    throw new AppError(
+      "request.rate_limited",
+      { limit: `${limits.requestsPerSecondPerIp} requests a second` },
+      { retryAfterSeconds: wait },
+    );
   const target = request.raw.url ?? "";
   // The absolute form would carry an authority beside Host; only one may speak.
   if (!target.startsWith("/")) throw badTarget(target);

@@ -1,4 +1,4 @@
-/** The ephemeral push consumer that an index reads a stream by, and what its deliveries say of themselves. */
+/** The ephemeral consumers that an index reads a stream by, and what their deliveries say of themselves. */
 import { AckPolicy, DeliverPolicy, ReplayPolicy, type ConsumerConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 
@@ -9,22 +9,30 @@ export function parseDelivery(reply: string): { stream: number; consumer: number
   return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
 }
 
-/** @param from the first sequence to deliver; `undefined`: the last message of each subject, then what comes */
-export function consumerConfig(name: string, inbox: string, filter: string, heartbeatMs: number, from: number | undefined): ConsumerConfig {
+const common = {
+  ack_policy: AckPolicy.None,
+  replay_policy: ReplayPolicy.Instant,
+  max_deliver: 1,
+  mem_storage: true,
+  num_replicas: 1,
+  inactive_threshold: nanos(30_000),
+} as const;
+
+/** Pushed, beginning with the message of sequence `from`. */
+export function followConfig(name: string, inbox: string, filter: string, heartbeatMs: number, from: number): ConsumerConfig {
   return {
+    ...common,
     name,
     deliver_subject: inbox,
     filter_subject: filter,
-    ack_policy: AckPolicy.None,
-    replay_policy: ReplayPolicy.Instant,
-    max_deliver: 1,
-    mem_storage: true,
-    num_replicas: 1,
     flow_control: true,
     idle_heartbeat: nanos(heartbeatMs),
-    inactive_threshold: nanos(30_000),
-    ...(from === undefined
-      ? { deliver_policy: DeliverPolicy.LastPerSubject }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }),
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: from,
   };
+}
+
+/** Asked for piece by piece: the last message of each subject, then what comes. */
+export function everythingConfig(name: string, filter: string): ConsumerConfig {
+  return { ...common, name, filter_subject: filter, deliver_policy: DeliverPolicy.LastPerSubject };
 }

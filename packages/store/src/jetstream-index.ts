@@ -6,13 +6,14 @@
  * A batch enters the index whole, so that one page of a list never shows half of it. A gap in the consumer's numbers, silence, or a reconnect
  * restarts it after the last applied message; after an absence in which delete markers may have expired it is built anew and the difference is
  * announced. Where several servers keep the stream, the one that has the consumer may die and another be long in making a new one, or it may be behind
- * the others: what is waited for is then asked of the stream's leader, message by message, and an index is whole only when it has what the leader had.
+ * the others: what is waited for is then asked of the stream's leader, message by message.
  */
 import { AppError } from "@althing/contract";
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "@nats-io/nats-core";
-import { consumerConfig, parseDelivery } from "./jetstream-delivery.ts";
+import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/nats-core";
+import { followConfig, parseDelivery } from "./jetstream-delivery.ts";
 import { natsFailure } from "./jetstream-failure.ts";
+import { endsWithinBatch, readFirstPass, type StoredMessage } from "./jetstream-first-pass.ts";
 import { createStreamLeader } from "./jetstream-leader.ts";
 import { createJetStreamLink, type JetStreamLink } from "./jetstream-link.ts";
 import { headerNames, type SubjectNames } from "./jetstream-names.ts";
@@ -28,8 +29,6 @@ interface Pace {
 /** The consumer is on the server that this process is connected to: only that can be lost, and the connection tells. */
 const alonePace: Pace = { heartbeatMs: 1_000, silenceMs: 3_500, pullAfterMs: Number.POSITIVE_INFINITY };
 const replicatedPace: Pace = { heartbeatMs: 250, silenceMs: 1_000, pullAfterMs: 200 };
-/** A consumer that gave nothing between two looks is not waited for: its server may be gone, or behind. */
-const buildingLooksMs = 500;
 const tombstonesMax = 100_000;
 
 export interface JetStreamIndexOptions {
@@ -70,12 +69,9 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** A message of the stream, delivered or asked for. */
-type Stored = Pick<Msg, "subject" | "data"> & { readonly headers?: MsgHdrs | undefined };
-
 /** What has come of a batch whose end has not. */
 interface Held {
-  readonly messages: [Stored, sequence: number][];
+  readonly messages: [StoredMessage, sequence: number][];
   batch: string | undefined;
 }
 
@@ -86,24 +82,7 @@ interface Run {
   /** Number of the last message in the consumer's own count. */
   delivered: number;
   readonly held: Held;
-  /** Set while the first pass over the stream fills it. */
-  building: Building | undefined;
 }
-
-/** A list that is made anew. Until it is whole nobody sees it. */
-interface Building {
-  readonly records: OrderedMap<number>;
-  /** What the stream had when it began, or this process knows of. */
-  readonly upTo: number;
-  /** The newest that is in `records`, and whether the rest of its batch is still to come. */
-  seen: number;
-  isWithinBatch: boolean;
-  isCompleting: boolean;
-  readonly settled: PromiseWithResolvers<void>;
-}
-
-const endsWithinBatch = (message: Stored): boolean =>
-  Boolean(message.headers?.get(headerNames.batchId)) && !message.headers?.get(headerNames.batchCommit);
 
 const decoder = new TextDecoder();
 
@@ -116,6 +95,8 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   let lastWordMs = 0;
   let run: Run | undefined;
   let closed = false;
+  /** Of the first pass that is under way: the list is made anew. */
+  let reading: AbortController | undefined;
   let restarting: Promise<void> | undefined;
   let pulling: Promise<void> | undefined;
   let listener: ChangeListener | undefined;
@@ -128,6 +109,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   const link = createJetStreamLink({
     ...{ connection, stream, timeoutMs: options.timeoutMs },
     reconnected() {
+      reading?.abort();
       if (!closed && built) void restart();
     },
   });
@@ -174,7 +156,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     for (const waiter of due) waiter.resolve();
   };
 
-  const applyRecord = (into: OrderedMap<number>, message: Stored, sequence: number, announce: boolean) => {
+  const applyRecord = (into: OrderedMap<number>, message: StoredMessage, sequence: number, announce: boolean) => {
     const fullKey = names.fullKeyOf(message.subject, message.headers?.get(headerNames.key));
     if (fullKey === undefined) return;
     const before = into.get(fullKey);
@@ -213,7 +195,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   };
 
   /** Messages of a batch lie side by side in the stream: they are held until the last, or whatever comes after it, is there. */
-  const applyWhole = (held: Held, message: Stored, sequence: number) => {
+  const applyWhole = (held: Held, message: StoredMessage, sequence: number) => {
     const batch = message.headers?.get(headerNames.batchId);
     if (held.messages.length > 0 && batch !== held.batch) release(held);
     held.messages.push([message, sequence]);
@@ -231,7 +213,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
   /** Asks the leader for what comes after the last applied message, until `upTo`; gives way to an index that is built anew. */
   const pull = async (upTo: number) => {
     const held: Held = { messages: [], batch: undefined };
-    const asks = () => !closed && applied < upTo && run?.building === undefined;
+    const asks = () => !closed && applied < upTo && reading === undefined;
     while (asks()) {
       const message = await leader.next((held.messages.at(-1)?.[1] ?? applied) + 1, upTo);
       if (!asks()) return;
@@ -241,27 +223,6 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       release(held);
       if (message === undefined) advance(upTo);
     }
-  };
-
-  const build = (building: Building, message: Stored, sequence: number) => {
-    if (sequence <= building.seen) return;
-    applyRecord(building.records, message, sequence, false);
-    building.seen = sequence;
-    building.isWithinBatch = endsWithinBatch(message);
-  };
-  /** The consumer's server has given all it has, or gives nothing more: the leader is asked for the rest. */
-  const complete = async (current: Run, building: Building) => {
-    if (building.isCompleting) return;
-    building.isCompleting = true;
-    while (current.building === building && (building.seen < building.upTo || building.isWithinBatch)) {
-      const message = options.isReplicated ? await leader.next(building.seen + 1, building.upTo) : undefined;
-      if (message === undefined) break;
-      build(building, { subject: message.subject, data: message.data, headers: message.header }, message.seq);
-    }
-    if (run !== current || closed) return;
-    current.building = undefined;
-    install(building.records, Math.max(building.upTo, building.seen));
-    building.settled.resolve();
   };
 
   const onMessage = (current: Run, message: Msg) => {
@@ -280,51 +241,39 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
       return;
     }
     current.delivered = delivery.consumer;
-    const { building } = current;
-    if (building === undefined) {
-      applyWhole(current.held, message, delivery.stream);
-      return;
-    }
-    build(building, message, delivery.stream);
-    if (delivery.pending === 0 && !building.isWithinBatch) void complete(current, building).catch(building.settled.reject);
+    applyWhole(current.held, message, delivery.stream);
   };
 
-  /** Starts a consumer after the last applied message, or over the whole stream; resolves when the index is current. */
+  /** Reads the whole stream; the list of before is there until the new one is. */
+  const readAnew = async () => {
+    const fresh = new OrderedMap<number>();
+    const current = (reading = new AbortController());
+    try {
+      const upTo = await readFirstPass({
+        ...{ connection, manager, link, leader, stream, subjects: names.all, signal: current.signal },
+        ...{ isReplicated: options.isReplicated, timeoutMs: options.timeoutMs, known: applied },
+        take: (message, sequence) => applyRecord(fresh, message, sequence, false),
+      });
+      if (!closed) install(fresh, upTo);
+    } finally {
+      reading = undefined;
+    }
+  };
+
+  /** Starts a consumer after the last applied message, where `anew` behind a pass over the whole stream; resolves when the index is current. */
   const launch = async (anew: boolean) => {
     await retire();
-    const upTo = anew ? Math.max(applied, (await link.once(() => manager.streams.info(stream))).state.last_seq) : 0;
+    if (anew) await readAnew();
+    if (closed) return;
     const inbox = createInbox("_INBOX");
     const name = inbox.slice("_INBOX.".length);
-    const building: Building | undefined = anew
-      ? { records: new OrderedMap(), upTo, seen: 0, isWithinBatch: false, isCompleting: false, settled: Promise.withResolvers() }
-      : undefined;
-    // Whether it is waited for is not known yet.
-    building?.settled.promise.catch(() => undefined);
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => (error === null ? onMessage(current, message) : undefined),
     });
-    const current: Run = { subscription, name, delivered: 0, held: { messages: [], batch: undefined }, building };
+    const current: Run = { subscription, name, delivered: 0, held: { messages: [], batch: undefined } };
     run = current;
-    const info = await link.once(() =>
-      manager.consumers.add(stream, consumerConfig(name, inbox, names.all, pace.heartbeatMs, anew ? undefined : applied + 1)),
-    );
+    await link.once(() => manager.consumers.add(stream, followConfig(name, inbox, names.all, pace.heartbeatMs, applied + 1)));
     lastWordMs = clock.now();
-    if (building === undefined) return;
-    const finish = () => void complete(current, building).catch(building.settled.reject);
-    if (info.num_pending === 0 && current.delivered === 0) finish();
-    let before = -1;
-    const watch = setInterval(() => {
-      if (options.isReplicated && building.seen === before) finish();
-      before = building.seen;
-    }, buildingLooksMs);
-    const timer = setTimeout(
-      () => building.settled.reject(new AppError("store.unavailable", { detail: "the stream was not read in time" })),
-      options.timeoutMs * 6,
-    );
-    await building.settled.promise.finally(() => {
-      clearInterval(watch);
-      clearTimeout(timer);
-    });
   };
 
   const retire = async () => {
@@ -399,6 +348,7 @@ export function createJetStreamIndex(options: JetStreamIndexOptions): JetStreamI
     },
     async close() {
       closed = true;
+      reading?.abort();
       link.close();
       clearInterval(watchdog);
       for (const waiter of waiters.splice(0)) waiter.reject(new AppError("store.unavailable", { detail: "it is closed" }));

@@ -22,6 +22,7 @@ export const adviceWords = {
     too_large: "Send less at once.",
     rate_limited: "Wait a moment and try again.",
     person_rate_limited: "Wait a moment and try again. Whoever runs this instance sets how many changes a second are taken.",
+    too_many_changes: "Wait: what you changed is forgotten 24 hours later, and then there is room again.",
     conflict: "Look at what is there now, and make your change again.",
     precondition_failed: "Somebody changed this while you looked at it. What is there now is shown; make your change again on that.",
     idempotency_mismatch: "Load the page again and make your change once more.",
