@@ -9,30 +9,26 @@ export function parseDelivery(reply: string): { stream: number; consumer: number
   return { stream: Number(tokens[at]), consumer: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
 }
 
-const common = {
-  ack_policy: AckPolicy.None,
-  replay_policy: ReplayPolicy.Instant,
-  max_deliver: 1,
-  mem_storage: true,
-  num_replicas: 1,
-  inactive_threshold: nanos(30_000),
-} as const;
+const readConfig = (name: string, filter: string, from: number) =>
+  ({
+    name,
+    filter_subject: filter,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: from,
+    ack_policy: AckPolicy.None,
+    replay_policy: ReplayPolicy.Instant,
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(30_000),
+  }) as const;
 
 /** Pushed, beginning with the message of sequence `from`. */
 export function followConfig(name: string, inbox: string, filter: string, heartbeatMs: number, from: number): ConsumerConfig {
-  return {
-    ...common,
-    name,
-    deliver_subject: inbox,
-    filter_subject: filter,
-    flow_control: true,
-    idle_heartbeat: nanos(heartbeatMs),
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: from,
-  };
+  return { ...readConfig(name, filter, from), deliver_subject: inbox, flow_control: true, idle_heartbeat: nanos(heartbeatMs) };
 }
 
-/** Asked for piece by piece: the last message of each subject, then what comes. */
-export function everythingConfig(name: string, filter: string): ConsumerConfig {
-  return { ...common, name, filter_subject: filter, deliver_policy: DeliverPolicy.LastPerSubject };
+/** Asked for piece by piece, beginning with the message of sequence `from`. */
+export function pulledConfig(name: string, filter: string, from: number): ConsumerConfig {
+  return readConfig(name, filter, from);
 }

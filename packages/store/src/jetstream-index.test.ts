@@ -102,6 +102,28 @@ test.each([0, 4])(
   },
 );
 
+test("what a copy far behind lacks is read from another and not asked for one by one", async () => {
+  const records = 300;
+  for (let n = 0; n < records; n += 100) await store.batch(Array.from({ length: 100 }, (_, i) => numbers().toPut([String(n + i)], i)));
+  const consumers = new Set<string>();
+  let asked = 0;
+  proxy.setOnMessage((_subject, _headers, payload, message) => {
+    if (Buffer.from(payload).includes("stream_msg_get_response")) asked += 1;
+    const tokens = message.reply?.startsWith("$JS.ACK.") === true ? message.reply.split(".") : undefined;
+    if (tokens === undefined) return "pass";
+    const at = tokens.length === 9 ? 5 : 7;
+    consumers.add(tokens[at - 2] ?? "");
+    // The first consumer's server has ten messages, the second one's a hundred.
+    const upTo = [10, 100][consumers.size - 1] ?? Number.POSITIVE_INFINITY;
+    if (Number(tokens[at]) > upTo) return "drop";
+    return Number(tokens[at]) === upTo ? { ...message, reply: tokens.with(at + 3, "0").join(".") } : "pass";
+  });
+  await index.start();
+  expect(listed()).toBe(records);
+  expect(consumers.size).toBe(3);
+  expect(asked).toBe(0);
+});
+
 test("a batch of which the copy has a part enters it whole", async () => {
   await numbers().create(["first"], 1);
   const last = await store.batch(Array.from({ length: 6 }, (_, n) => numbers().toPut([`part-${n}`], n)));
