@@ -2,8 +2,8 @@
  * A cluster whose nodes reach one another through gates, so that any of them can be cut off or put behind a slow link, without rights on the machine.
  *
  * Invariant: everything that hubs say to one another goes over the routes between their messaging servers, so a gate for each ordered pair of nodes is the
- * whole network between them. Servers gossip routes among themselves and may find a way past the gates while they start: `openGatedCluster` looks,
- * and does not give out a cluster whose network leaks.
+ * whole network between them. Servers gossip routes among themselves and find ways past the gates whenever routes are made anew: while they start, and after
+ * a gate was shut. `openGatedCluster` looks, and does not give out a cluster whose network leaks; before the gates are used again, `tighten` looks once more.
  */
 import { readFile, readlink, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,6 +16,8 @@ export interface GatedCluster {
   /** Both directions between this node and all others. */
   isolate(name: string, state: Exclude<GateState, "open">): void;
   heal(): void;
+  /** Starts all nodes anew where their servers have found ways past the gates. @throws {Error} they found some each time */
+  tighten(): Promise<void>;
   /** Between all nodes, each direction. */
   setDelay(ms: number): void;
   /** Ends all nodes and keeps their files. */
@@ -70,6 +72,11 @@ export async function openGatedCluster(options: GatedClusterOptions = {}): Promi
     },
     heal() {
       for (const { gate } of wires) gate.set("open");
+    },
+    async tighten() {
+      if ((await directRoutes(cluster)) === 0) return;
+      await Promise.all(cluster.nodes.map((node) => node.stop()));
+      await startTight(cluster);
     },
     setDelay(ms) {
       for (const { gate } of wires) gate.setDelay(ms);

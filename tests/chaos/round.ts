@@ -46,6 +46,7 @@ export async function runRound({ gated, crowd, scenario, turn, scratch, closeWit
   const { nodes } = gated.cluster;
   const at = turn % nodes.length;
   const victims = [...nodes.slice(at), ...nodes.slice(0, at)];
+  if (scenario.usesGates === true) await gated.tighten();
   await scenario.before?.({ gated, victims, scratch });
   await allServe(gated);
   const load = await startLoad(crowd, scenario.load);

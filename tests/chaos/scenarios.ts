@@ -46,6 +46,8 @@ export interface Scenario {
   readonly load?: LoadOptions;
   /** In the short part, under `npm test`. */
   readonly isShort?: boolean;
+  /** Harms the ways between nodes: there must be no others. */
+  readonly usesGates?: boolean;
   /** Needs a network of its own. */
   readonly needsPackets?: boolean;
   /** Needs clocks that can be set. */
@@ -306,11 +308,12 @@ export const scenarios: readonly Scenario[] = [
   { name: "kill a messaging server", pauseMaxMs: leaderPauseMs, run: killPart((node) => node.natsPid()) },
   { name: "stop a messaging server", pauseMaxMs: leaderPauseMs, run: stopPart((node) => node.natsPid(), true) },
   { name: "kill a runner", pauseMaxMs: 5_000, run: killPart(runnerPid, false) },
-  { name: "cut one off: silence", pauseMaxMs: leaderPauseMs, run: isolate("hung"), isShort: true },
-  { name: "cut one off: refusals", pauseMaxMs: leaderPauseMs, run: isolate("dead") },
+  { name: "cut one off: silence", pauseMaxMs: leaderPauseMs, run: isolate("hung"), usesGates: true, isShort: true },
+  { name: "cut one off: refusals", pauseMaxMs: leaderPauseMs, run: isolate("dead"), usesGates: true },
   {
     name: "slow links",
     pauseMaxMs: leaderPauseMs,
+    usesGates: true,
     async run({ gated }) {
       gated.setDelay(60);
       await sleep(5_000);
@@ -319,9 +322,21 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: "a clock jumps a day ahead, and back", pauseMaxMs: leaderPauseMs, run: jump(86_400), needsClocks: true },
   { name: "a clock jumps an hour back, and forth", pauseMaxMs: leaderPauseMs, run: jump(-3_600), needsClocks: true },
-  { name: "packets are lost", pauseMaxMs: leaderPauseMs, run: spoil("numgen random mod 100 < 5 drop", 20), needsPackets: true },
-  { name: "narrow links", pauseMaxMs: leaderPauseMs, run: spoil("limit rate over 200 kbytes/second drop", 5), needsPackets: true },
-  { name: "cut one off: it hears nobody", pauseMaxMs: leaderPauseMs, run: deafen, needsPackets: true },
+  {
+    name: "packets are lost",
+    pauseMaxMs: leaderPauseMs,
+    run: spoil("numgen random mod 100 < 5 drop", 20),
+    usesGates: true,
+    needsPackets: true,
+  },
+  {
+    name: "narrow links",
+    pauseMaxMs: leaderPauseMs,
+    run: spoil("limit rate over 200 kbytes/second drop", 5),
+    usesGates: true,
+    needsPackets: true,
+  },
+  { name: "cut one off: it hears nobody", pauseMaxMs: leaderPauseMs, run: deafen, usesGates: true, needsPackets: true },
   { name: "a bit flips in a node that is down", pauseMaxMs: leaderPauseMs, run: damage(flipBit) },
   { name: "a file is cut off in a node that is down", pauseMaxMs: leaderPauseMs, run: damage(truncate) },
   {
