@@ -3,10 +3,10 @@
  *
  * Invariant: one reload at a time; whoever asks while one runs is served together with all others by the next, so a storm of changes costs two
  * reloads. `request` resolves only when the server has confirmed a list made after the call, which is when connections of removed
- * sessions are closed. A list the server refuses is taken back from disk, so a restart cannot load it. What could not be put in force
- * stays due and is tried again until it is. Behind an interface, because larger instances will answer each connection by callout.
+ * sessions are closed. A list the server refuses is taken back from disk, so a restart cannot load it. Where no list can be written, on a full disk, nobody
+ * is admitted but the hub: whom the list would have put out is out. What could not be put in force stays due and is tried again until it is. Behind an interface, because larger instances will answer each connection by callout.
  */
-import { rename, writeFile } from "node:fs/promises";
+import { link, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, hasCode, isAppError } from "@althing/contract";
 import type { AccessIndex } from "./access-index.ts";
@@ -75,8 +75,14 @@ export function createAcl(options: AclOptions): Acl {
   let versionInForce = -1;
   /** The fence is held. */
   let isFenced = false;
-  let text = fenceConfig(options.hubNkey);
+  const fenceText = fenceConfig(options.hubNkey);
+  let text = fenceText;
   let live = false;
+  /** The list could not be written, and nobody is admitted instead. */
+  let isShut = false;
+  /** Lies ready beside the list, because it takes the list's place when nothing can be written. */
+  const spareFile = `${aclFile}.shut`;
+  let isSpareReady = false;
   /** Grows when the server may have lost the list: it restarted, or was fenced. */
   let generation = 0;
 
@@ -89,9 +95,25 @@ export function createAcl(options: AclOptions): Acl {
   });
 
   async function write(content: string): Promise<void> {
+    if (!isSpareReady) await writeFile(spareFile, fenceText, { mode: 0o600 });
+    isSpareReady = true;
     const staging = `${aclFile}.next`;
     await writeFile(staging, content, { mode: 0o600 });
     await rename(staging, aclFile);
+  }
+
+  /** Puts the spare in the list's place by its name alone, which takes no room on the disk, and has the server read it. */
+  async function shut(): Promise<void> {
+    if (isShut && live) return;
+    const staging = `${aclFile}.next`;
+    await rm(staging, { force: true });
+    await link(spareFile, staging);
+    await rename(staging, aclFile);
+    isShut = true;
+    text = fenceText;
+    await nats.reload(() => Promise.resolve());
+    live = true;
+    stats.reloads++;
   }
 
   async function putInForce(): Promise<void> {
@@ -102,6 +124,7 @@ export function createAcl(options: AclOptions): Acl {
     const entries = fence ? [] : index.entries(clock.now());
     const next = aclConfig(options.hubNkey, entries);
     if (live && next === text) {
+      isShut = false;
       confirmed(revision, version, fence);
       return;
     }
@@ -115,16 +138,30 @@ export function createAcl(options: AclOptions): Acl {
     } catch (error) {
       // Refused: the server kept the old list. Not confirmed: it may have either.
       if (hasCode(error, "nats.acl_refused")) await write(before);
-      else live = false;
+      else if (isAppError(error)) live = false;
+      else throw await listUnwritten(error);
       throw error;
     }
     text = next;
+    isShut = false;
     // A fence or a restart in between: what was confirmed is no longer what the server has.
     if (of !== generation) throw new AppError("nats.unavailable", { detail: "the server was fenced or restarted meanwhile" });
     live = true;
     stats.reloads++;
     stats.lastMs = performance.now() - started;
     confirmed(revision, version, fence);
+  }
+
+  /** @param cause why no list could be written @returns what to tell those who wait for one */
+  async function listUnwritten(cause: unknown): Promise<AppError> {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    try {
+      await shut();
+    } catch (error) {
+      live = false;
+      log("error", "acl.open", { detail: error instanceof Error ? error.message : String(error) });
+    }
+    return new AppError("nats.unavailable", { detail: `the access list cannot be written (${why})` }, { cause });
   }
 
   function confirmed(revision: number, version: number, fence: boolean): void {
@@ -193,7 +230,7 @@ export function createAcl(options: AclOptions): Acl {
       isFenced = true;
       while (isFenced && !closed) {
         await enqueue().catch(() => undefined);
-        if (live && text === fenceConfig(options.hubNkey)) return;
+        if (live && text === fenceText) return;
         await sleep(fenceRetryMs);
       }
     },
@@ -201,7 +238,7 @@ export function createAcl(options: AclOptions): Acl {
       isFenced = false;
     },
     get state() {
-      return live && !isFenced ? "live" : "fenced";
+      return live && !isFenced && !isShut ? "live" : "fenced";
     },
     stats: () => ({ ...stats }),
     async close() {

@@ -1,5 +1,5 @@
 /** What a kill, a restart of nats-server or a fence in between leaves, and how it is mended. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile, symlink } from "node:fs/promises";
 import { fenceConfig } from "./nats-config.ts";
 import type { ObjectStore, Store } from "@althing/store";
 import { openMemoryStore } from "@althing/store";
@@ -159,6 +159,24 @@ describe("the access list", () => {
     await world.bus.acl.request();
     expect(await readFile(world.config.aclFile, "utf8")).not.toBe(good);
     expect(world.bus.acl.stats().refused).toBeGreaterThanOrEqual(1);
+  });
+
+  it("that cannot be written admits nobody, whom it would have put out least of all, and is in force once there is room", async () => {
+    world = await startBus();
+    await world.person("ann");
+    const bob = await world.person("bob");
+    const session = await world.session(bob);
+    const staging = `${world.config.aclFile}.next`;
+    // What is written next goes to a place that is not there.
+    await symlink(`${world.dir}/no/such/folder`, staging);
+    const revoked = codeOf(world.bus.users.revoke(founderOf(world).caller, { signPub: bob.identity.signPub }));
+    await session.nats.closed();
+    expect(await revoked).toBe("nats.unavailable");
+    expect(world.bus.acl.state).toBe("fenced");
+    await expect(connectAs(world.url, session.seed, session.inbox)).rejects.toThrow(/authorization/i);
+    await expect.poll(async () => world?.bus.acl.state, { timeout: 5_000 }).toBe("live");
+    await world.session(founderOf(world));
+    await expect(connectAs(world.url, session.seed, session.inbox)).rejects.toThrow(/authorization/i);
   });
 
   it("that cannot be put in force makes revocation say so, and is in force once the server is back", async () => {
