@@ -105,6 +105,8 @@ export function createAcl(options: AclOptions): Acl {
   /** Puts the spare in the list's place by its name alone, which takes no room on the disk, and has the server read it. */
   async function shut(): Promise<void> {
     if (isShut && live) return;
+    // Half of it would be a file that the server cannot read.
+    if (!isSpareReady) throw new Error("the list that admits nobody could not be written either");
     const staging = `${aclFile}.next`;
     await rm(staging, { force: true });
     await link(spareFile, staging);
